@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSL-1.0
+#
+# Short names for what CMake, CTest and the package manager do. Variables: HOST, PORT, STORE, THREADS, JOBS, and
+# DEPS=skip, which leaves the installing of packages to you.
+
+HOST ?= 127.0.0.1
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+DEPS ?= install
+deps = $(if $(filter skip,$(DEPS)),@:,@.ci/deps)
+ctest = ctest --parallel $(JOBS)
+
+# Ninja where it is present; a build folder that exists keeps its generator.
+with_generator = CMAKE_GENERATOR="$${CMAKE_GENERATOR:-$$(command -v ninja >/dev/null && echo Ninja || echo 'Unix Makefiles')}"
+# A user who wants one program needs neither the packages of the tests nor our warnings as errors.
+configure_program = $(with_generator) cmake -S . -B build \
+  $$(test -f build/CMakeCache.txt || echo -DPUREWS_BUILD_TESTS=OFF -DPUREWS_BUILD_BENCH=OFF) >/dev/null
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build check test test-asan test-tsan test-valgrind npm chat echo bench format clean
+.NOTPARALLEL:
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+deps: ## install what building and testing need (says first what that is)
+	$(deps) build chat bench test
+
+build: ## build the programs, tests and benchmarks; programs are in build/bin/
+	@command -v cmake >/dev/null || { echo "cmake is missing: run 'make deps' first" >&2; exit 1; }
+	@$(with_generator) cmake --preset release
+	@cmake --build build --parallel $(JOBS)
+
+check: build ## build and run the fast tests: no services, no browser
+	@$(ctest) --preset release --label-exclude 'service|cve'
+
+test: ## install, build and start what it takes, and run every test
+	$(deps) build chat bench test
+	@$(MAKE) --no-print-directory build npm
+	@$(ctest) --preset release
+
+test-asan: ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
+	$(deps) build chat test
+	@$(with_generator) cmake --preset asan
+	@cmake --build build/asan --parallel $(JOBS)
+	@$(MAKE) --no-print-directory npm
+	@$(ctest) --preset asan
+
+test-tsan: ## the unit tests with ThreadSanitizer
+	$(deps) build chat test
+	@$(with_generator) cmake --preset tsan
+	@cmake --build build/tsan --parallel $(JOBS)
+	@$(ctest) --preset tsan
+
+test-valgrind: ## the unit tests under valgrind's memcheck
+	$(deps) build test valgrind
+	@$(with_generator) cmake --preset valgrind
+	@cmake --build build/valgrind --parallel $(JOBS)
+	@$(ctest) --preset valgrind
+
+# What the service tests take from npm, when their list has changed.
+npm: $(if $(wildcard tests/service/package.json),tests/service/node_modules/.package-lock.json)
+tests/service/node_modules/.package-lock.json: tests/service/package.json $(wildcard tests/service/package-lock.json)
+	@cd tests/service && npm $(if $(wildcard tests/service/package-lock.json),ci,install) --no-audit --no-fund
+	@touch $@
+
+chat: ## install and build what the chat needs, and run it on http://127.0.0.1:8080 (PORT=, STORE=sqlite:FILE)
+	$(deps) build chat
+	@$(configure_program)
+	@cmake --build build --parallel $(JOBS) --target chat_server
+	@echo "open http://$(HOST):$(or $(PORT),8080) in two browser tabs; Ctrl-C ends the chat"
+	@exec build/bin/chat_server --host $(HOST) --port $(or $(PORT),8080) $(if $(STORE),--store "$(STORE)")
+
+echo: ## install and build what the echo server needs, and run it on ws://127.0.0.1:9001 (PORT=, THREADS=)
+	$(deps) build
+	@$(configure_program)
+	@cmake --build build --parallel $(JOBS) --target echo_server
+	@exec build/bin/echo_server --host $(HOST) --port $(or $(PORT),9001) $(if $(THREADS),--threads $(THREADS))
+
+bench: ## build and run the benchmarks (BENCH_ARGS=--benchmark_filter=...)
+	$(deps) build bench
+	@$(with_generator) cmake --preset release $$(test -f build/CMakeCache.txt || echo -DPUREWS_BUILD_TESTS=OFF)
+	@cmake --build build --parallel $(JOBS) --target bench
+	@for program in build/bin/bench_*; do "$$program" $(BENCH_ARGS) || exit 1; done
+
+format: ## format the C++ sources with clang-format
+	@find include examples tests bench -name node_modules -prune -o \( -name '*.hpp' -o -name '*.cpp' \) -print0 | \
+	  xargs -0 clang-format -i
+
+clean: ## remove everything that was built
+	@rm -rf build tests/service/node_modules

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "protocol.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace chat {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr int depth_max = 2;  // requests are flat; what is nested deeper is skipped, not built
+
+/// Reads a code point of valid UTF-8 and moves past it.
+char32_t next_code_point(std::string_view& text) {
+  auto const first = static_cast<unsigned char>(text.front());
+  auto const size = first < 0x80 ? 1u : first < 0xE0 ? 2u : first < 0xF0 ? 3u : 4u;
+  char32_t point = size == 1 ? first : first & (0x7Fu >> size);
+  for (auto const c : text.substr(1, size - 1)) point = point << 6 | (static_cast<unsigned char>(c) & 0x3Fu);
+  text.remove_prefix(std::min<std::size_t>(size, text.size()));
+  return point;
+}
+
+/// Tells what has no place in a name: controls, line ends, and what hides or turns text around (bidi).
+bool is_deceptive(char32_t c) {
+  return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0xAD || c == 0x61C || c == 0x200B || c == 0x200E || c == 0x200F ||
+         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
+}
+
+std::string_view name_flaw(std::string_view name) {
+  if (name.empty()) return "must not be empty";
+  if (name.size() > name_bytes_max) return "has more than 64 bytes";
+  if (name.front() == ' ' || name.back() == ' ') return "must not begin or end with a space";
+  while (!name.empty())
+    if (is_deceptive(next_code_point(name))) return "contains control characters";
+  return {};
+}
+
+std::string_view text_flaw(std::string_view text) {
+  if (text.find_first_not_of(" \t\r\n") == text.npos) return "must not be empty";
+  return text.size() > text_bytes_max ? "has more than 16384 bytes" : "";
+}
+
+/// Takes the fields of one request, and keeps the first thing that is wrong with it.
+class fields {
+ public:
+  explicit fields(json const& from) : from_(from), wrong_{{}, {}, echo("channel"), echo("id")} {}
+
+  std::string word(char const* field) {
+    auto const at = from_.find(field);
+    if (at != from_.end() && at->is_string()) return *at;
+    fail("bad_message", field, at == from_.end() ? "is missing" : "must be a string");
+    return {};
+  }
+  std::string name(char const* field) { return checked("bad_name", field, name_flaw); }
+  std::string text(char const* field) { return checked("bad_text", field, text_flaw); }
+  std::string optional_name(char const* field) { return from_.contains(field) ? name(field) : std::string(); }
+
+  void fail(std::string code, std::string const& field, std::string_view flaw) {
+    if (!wrong_.code.empty()) return;
+    wrong_.code = std::move(code);
+    wrong_.message = "\"" + field + "\" " + std::string(flaw);
+  }
+
+  client_message give(client_message taken) const { return wrong_.code.empty() ? std::move(taken) : wrong_; }
+
+ private:
+  std::string checked(char const* code, char const* field, std::string_view (*flaw)(std::string_view)) {
+    auto value = word(field);
+    if (auto const found = flaw(value); !found.empty()) fail(code, field, found);
+    return value;
+  }
+
+  std::string echo(char const* field) const {
+    auto const at = from_.find(field);
+    std::string value = at != from_.end() && at->is_string() ? *at : "";
+    return value.size() <= name_bytes_max ? value : "";
+  }
+
+  json const& from_;
+  fault wrong_;
+};
+
+std::string dump(json const& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+}  // namespace
+
+client_message parse(std::string_view text) {
+  auto const is_shallow = [](int depth, json::parse_event_t, json&) { return depth <= depth_max; };
+  auto const request = json::parse(text, is_shallow, false);
+  if (request.is_discarded()) return fault{"bad_json", "this is not JSON", {}, {}};
+  if (!request.is_object()) return fault{"bad_message", "a message is a JSON object", {}, {}};
+
+  fields from(request);
+  auto const type = from.word("type");
+  if (type == "join") return from.give(join{from.name("channel"), from.name("user"), from.optional_name("device")});
+  if (type == "leave") return from.give(leave{from.name("channel")});
+  if (type == "message") return from.give(message{from.name("channel"), from.text("text"), from.optional_name("id")});
+  from.fail("unknown_type", "type", "must be join, leave or message");
+  return from.give(fault{});
+}
+
+std::string message_text(std::string const& channel, stored_message const& m) {
+  return dump({{"type", "message"},
+               {"channel", channel},
+               {"user", m.user},
+               {"text", m.text},
+               {"id", m.id},
+               {"seq", m.seq},
+               {"time", m.time}});
+}
+
+std::string history_text(std::string const& channel, past const& last) {
+  json all = json::array();
+  for (auto const& m : last.messages)
+    all.push_back({{"user", m.user}, {"text", m.text}, {"id", m.id}, {"seq", m.seq}, {"time", m.time}});
+  return dump({{"type", "history"}, {"channel", channel}, {"epoch", last.epoch}, {"messages", std::move(all)}});
+}
+
+std::string presence_text(std::string const& channel, std::vector<std::string> const& users) {
+  return dump({{"type", "presence"}, {"channel", channel}, {"users", users}});
+}
+
+std::string ack_text(std::string const& channel, std::string const& id, receipt const& stored) {
+  return dump({{"type", "ack"}, {"channel", channel}, {"id", id}, {"seq", stored.seq}, {"time", stored.time}});
+}
+
+std::string error_text(fault const& what) {
+  json text = {{"type", "error"}, {"code", what.code}, {"message", what.message}};
+  if (!what.channel.empty()) text["channel"] = what.channel;
+  if (!what.id.empty()) text["id"] = what.id;
+  return dump(text);
+}
+
+}  // namespace chat

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <map>
+
+#include "store.hpp"
+
+namespace chat {
+namespace {
+
+constexpr int busy_ms_max = 2000;
+
+// synchronous=FULL flushes the log before COMMIT returns: what was acknowledged survives a power cut.
+constexpr char const* settings = "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;";
+
+constexpr char const* schema =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE channels(name TEXT PRIMARY KEY NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL);"
+    "CREATE TABLE messages(channel TEXT NOT NULL REFERENCES channels(name), seq INTEGER NOT NULL,"
+    "  time INTEGER NOT NULL, user TEXT NOT NULL, device TEXT NOT NULL, id TEXT NOT NULL, text TEXT NOT NULL,"
+    "  PRIMARY KEY(channel, seq), UNIQUE(channel, user, device, id));"
+    "PRAGMA user_version=1;"
+    "COMMIT;";
+
+constexpr char const* make_channel = "INSERT INTO channels VALUES(?, lower(hex(randomblob(8))), 0) RETURNING epoch";
+// Numbers come in the order of the commits, because the database stays locked until then; a rollback leaves no gap.
+constexpr char const* next_seq =
+    "INSERT INTO channels VALUES(?, lower(hex(randomblob(8))), 1)"
+    " ON CONFLICT(name) DO UPDATE SET seq = seq + 1 RETURNING seq";
+constexpr char const* first_seq = "SELECT seq, time FROM messages WHERE channel=? AND user=? AND device=? AND id=?";
+constexpr char const* insert = "INSERT INTO messages VALUES(?, ?, ?, ?, ?, ?, ?)";
+constexpr char const* newest =
+    "SELECT seq, time, user, id, text FROM messages WHERE channel=? ORDER BY seq DESC LIMIT ?";
+
+/// The row at which a statement stands.
+struct row {
+  sqlite3_stmt* at;
+  std::int64_t number(int column) const { return sqlite3_column_int64(at, column); }
+  std::string text(int column) const {
+    auto const* const bytes = static_cast<char const*>(sqlite3_column_blob(at, column));
+    return {bytes, bytes + sqlite3_column_bytes(at, column)};
+  }
+};
+
+class sqlite_store final : public store {
+ public:
+  ~sqlite_store() override {
+    for (auto const& [sql, statement] : prepared_) sqlite3_finalize(statement);
+    sqlite3_close(db_);
+  }
+
+  bool open(std::string const& file) {
+    file_ = file;
+    if (!accept(sqlite3_open_v2(file.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr))) return false;
+    sqlite3_busy_timeout(db_, busy_ms_max);
+    if (sqlite3_db_readonly(db_, "main") == 1) return fail("is read-only: make it writable");
+
+    std::string version, tables;
+    if (!ask(version, "PRAGMA user_version") || !ask(tables, "SELECT count(*) FROM sqlite_master")) return false;
+    if (version == "0" && tables != "0") return fail("belongs to another program: leave it alone");
+    if (version != "0" && version != "1") return fail("was written by a newer chat_server: use that one");
+    std::string mode, health;
+    if (!ask(mode, "PRAGMA journal_mode=WAL") || !execute(settings)) return false;
+    if (mode == "memory") return execute(schema) && execute("PRAGMA max_page_count=65536");
+    if (mode != "wal") return fail("has no write-ahead log on this file system: use a local disk");
+    if ((version == "0" && !execute(schema)) || !ask(health, "PRAGMA integrity_check(1)")) return false;
+    return health == "ok" || accept(SQLITE_CORRUPT);
+  }
+
+  store_error why() const { return {error_}; }
+
+  result<std::vector<receipt>> append(std::span<new_message const> batch, std::int64_t now_ms) override {
+    std::vector<receipt> receipts;
+    bool good = execute("BEGIN IMMEDIATE");
+    for (auto const& m : batch) good = good && append(m, now_ms, receipts);
+    if (good && execute("COMMIT")) return receipts;
+    auto const error = why();
+    if (sqlite3_get_autocommit(db_) == 0) execute("ROLLBACK");
+    return error;
+  }
+
+  result<past> history(std::string const& channel, std::size_t count) override {
+    past found;
+    auto const add = [&](row r) {
+      found.messages.push_back({r.text(2), r.text(3), r.text(4), r.number(0), r.number(1)});
+    };
+    if (!ask(found.epoch, "SELECT epoch FROM channels WHERE name=?", channel) ||
+        (found.epoch.empty() && !ask(found.epoch, make_channel, channel)) ||
+        !run(newest, add, channel, static_cast<std::int64_t>(count)))
+      return why();
+    std::reverse(found.messages.begin(), found.messages.end());
+    return found;
+  }
+
+ private:
+  bool append(new_message const& m, std::int64_t now_ms, std::vector<receipt>& receipts) {
+    receipt got;
+    auto const repeat = [&](row r) { got = {receipt::outcome::duplicate, r.number(0), r.number(1)}; };
+    auto const fresh = [&](row r) { got = {receipt::outcome::stored, r.number(0), now_ms}; };
+    bool good = run(first_seq, repeat, m.channel, m.user, m.device, m.id);
+    if (good && got.seq == 0)
+      good = run(next_seq, fresh, m.channel) &&
+             run(
+                 insert, [](row) {}, m.channel, got.seq, now_ms, m.user, m.device, m.id, m.text);
+    receipts.push_back(got);
+    return good;
+  }
+
+  /// Runs a statement that answers with one text, if with any.
+  template <class... Values>
+  bool ask(std::string& answer, char const* sql, Values const&... values) {
+    return run(
+        sql, [&](row r) { answer = r.text(0); }, values...);
+  }
+
+  /// Runs a statement, prepared at its first use, and gives its rows to `on_row`.
+  template <class Row, class... Values>
+  bool run(char const* sql, Row on_row, Values const&... values) {
+    auto& statement = prepared_[sql];
+    if (statement == nullptr && !accept(sqlite3_prepare_v2(db_, sql, -1, &statement, nullptr))) return false;
+    int at = 0;
+    (bind(statement, ++at, values), ...);
+    int outcome = sqlite3_step(statement);
+    for (; outcome == SQLITE_ROW; outcome = sqlite3_step(statement)) on_row(row{statement});
+    bool const good = accept(outcome);
+    sqlite3_reset(statement);
+    return good;
+  }
+
+  static void bind(sqlite3_stmt* to, int at, std::int64_t value) { sqlite3_bind_int64(to, at, value); }
+  static void bind(sqlite3_stmt* to, int at, std::string const& value) {
+    sqlite3_bind_text64(to, at, value.data(), value.size(), SQLITE_STATIC, SQLITE_UTF8);
+  }
+
+  bool execute(char const* sql) { return accept(sqlite3_exec(db_, sql, nullptr, nullptr, nullptr)); }
+
+  /// Keeps what a failure means for the operator; a later call would make SQLite forget it.
+  bool accept(int outcome) {
+    auto const code = outcome & 0xff;
+    if (code == SQLITE_OK || code == SQLITE_DONE) return true;
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+      return fail("is damaged or no SQLite database: restore it from a backup");
+    return fail("does not work (" + std::string(sqlite3_errmsg(db_)) +
+                "): check that its folder exists and is writable, that the disk has room and nobody else locks it");
+  }
+
+  bool fail(std::string const& problem) {
+    error_ = "'" + file_ + "' " + problem + ", or choose another file with --store sqlite:FILE";
+    return false;
+  }
+
+  std::string file_;
+  std::string error_;
+  sqlite3* db_ = nullptr;
+  std::map<std::string, sqlite3_stmt*> prepared_;  // by their SQL
+};
+
+}  // namespace
+
+result<std::unique_ptr<store>> open_store(std::string const& where) {
+  auto opened = std::make_unique<sqlite_store>();
+  if (!opened->open(where == "memory:" ? ":memory:" : where.substr(where.find(':') + 1))) return opened->why();
+  return opened;
+}
+
+}  // namespace chat

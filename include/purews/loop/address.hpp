@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstring>
+
+#include "../wire/bytes.hpp"
+#include "os_error.hpp"
+
+namespace purews::inline v0 {
+
+/// The address of a socket: IPv4, IPv6, or what else the system says.
+struct socket_address {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+
+  sockaddr const* data() const noexcept { return reinterpret_cast<sockaddr const*>(&storage); }
+  int family() const noexcept { return storage.ss_family; }
+
+  /// The port in host order; 0 where the family has none.
+  std::uint16_t port() const noexcept;
+};
+
+/// The text of an address: brackets, 45 characters of IPv6, a zone and a port.
+using address_text = fixed_text<90>;
+
+/// Writes the address without its port: "127.0.0.1", "::1". An IPv4 address inside an IPv6 one is written as IPv4.
+address_text host_text(socket_address const& address) noexcept;
+
+/// Writes the address with its port, as in a URL: "127.0.0.1:8080", "[::1]:8080".
+address_text text(socket_address const& address) noexcept;
+
+/// Asks for the addresses to which a socket is bound, or connected.
+os_error local_address(int socket, socket_address& out) noexcept;
+os_error remote_address(int socket, socket_address& out) noexcept;
+
+/// What an address is looked up for.
+enum class resolve_for : std::uint8_t { connecting, listening };
+
+/// The addresses of a host, best first. Owns the resolver's list.
+class address_list {
+ public:
+  class iterator {
+   public:
+    explicit iterator(addrinfo const* at) noexcept : at_(at) {}
+    socket_address operator*() const noexcept;
+    iterator& operator++() noexcept {
+      at_ = at_->ai_next;
+      return *this;
+    }
+    bool operator==(iterator const&) const noexcept = default;
+
+   private:
+    addrinfo const* at_;
+  };
+
+  address_list(addrinfo* first, os_error error) noexcept : first_(first), error_(error) {}
+  address_list(address_list&& other) noexcept : first_(other.first_), error_(other.error_) { other.first_ = nullptr; }
+  address_list& operator=(address_list&&) = delete;
+  ~address_list() {
+    if (first_ != nullptr) ::freeaddrinfo(first_);
+  }
+
+  os_error error() const noexcept { return error_; }
+  bool empty() const noexcept { return first_ == nullptr; }
+  iterator begin() const noexcept { return iterator(first_); }
+  iterator end() const noexcept { return iterator(nullptr); }
+
+ private:
+  addrinfo* first_;
+  os_error error_;
+};
+
+/// Looks up `host`: a number, "::1" with or without brackets, or a name. Blocks while a name is looked up. An empty
+/// host means all of this machine's addresses when listening, and this machine when connecting.
+address_list resolve(std::string_view host, std::uint16_t port, resolve_for what = resolve_for::connecting) noexcept;
+
+inline std::uint16_t socket_address::port() const noexcept {
+  if (family() == AF_INET) {
+    sockaddr_in v4;
+    std::memcpy(&v4, &storage, sizeof v4);
+    return ntohs(v4.sin_port);
+  }
+  if (family() == AF_INET6) {
+    sockaddr_in6 v6;
+    std::memcpy(&v6, &storage, sizeof v6);
+    return ntohs(v6.sin6_port);
+  }
+  return 0;
+}
+
+inline address_text host_text(socket_address const& address) noexcept {
+  address_text out;
+  char host[72] = "";
+  if (::getnameinfo(address.data(), address.size, host, sizeof host, nullptr, 0, NI_NUMERICHOST) != 0) {
+    return out += "?";
+  }
+  std::string_view shown = host;
+  constexpr std::string_view mapped = "::ffff:";
+  if (shown.starts_with(mapped) && shown.find('.') != shown.npos) shown.remove_prefix(mapped.size());
+  return out += shown;
+}
+
+inline address_text text(socket_address const& address) noexcept {
+  address_text const host = host_text(address);
+  bool const bracket = host.view().find(':') != std::string_view::npos;
+  address_text out;
+  if (bracket) out += "[";
+  out += host.view();
+  out += bracket ? "]:" : ":";
+  return out += static_cast<unsigned>(address.port());
+}
+
+inline os_error local_address(int socket, socket_address& out) noexcept {
+  out.size = sizeof out.storage;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&out.storage), &out.size) == 0) return {};
+  return last_os_error("getsockname");
+}
+
+inline os_error remote_address(int socket, socket_address& out) noexcept {
+  out.size = sizeof out.storage;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&out.storage), &out.size) == 0) return {};
+  return last_os_error("getpeername");
+}
+
+inline socket_address address_list::iterator::operator*() const noexcept {
+  socket_address out;
+  out.size = static_cast<socklen_t>(at_->ai_addrlen);
+  std::memcpy(&out.storage, at_->ai_addr, at_->ai_addrlen);
+  return out;
+}
+
+inline address_list resolve(std::string_view host, std::uint16_t port, resolve_for what) noexcept {
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  fixed_text<255> name;  // the longest name that the DNS knows
+  fixed_text<5> service;
+  name += host;
+  service += static_cast<unsigned>(port);
+  if (name.view() != host || host.find('\0') != host.npos) {
+    return {nullptr, {EAI_NONAME, "resolve", os_error_kind::resolver}};
+  }
+  addrinfo wanted{};
+  wanted.ai_socktype = SOCK_STREAM;
+  wanted.ai_flags = AI_NUMERICSERV | (what == resolve_for::listening ? AI_PASSIVE : 0);
+  addrinfo* found = nullptr;
+  int const code = ::getaddrinfo(host.empty() ? nullptr : name.c_str(), service.c_str(), &wanted, &found);
+  if (code == EAI_SYSTEM) return {nullptr, last_os_error("resolve")};
+  if (code != 0) return {nullptr, {code, "resolve", os_error_kind::resolver}};
+  return {found, {}};
+}
+
+}  // namespace purews::inline v0

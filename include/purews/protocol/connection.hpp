@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "decoder.hpp"
+#include "encoder.hpp"
+#include "pipe.hpp"
+
+namespace purews::inline v0 {
+
+/// An open WebSocket connection, of either role: messages, pings and pongs, the closing handshake, and the deadlines
+/// of all of them. It satisfies byte_machine, and begins where the opening handshake ends.
+/// RFC 6455 sections 5 to 7.
+class connection {
+ public:
+  /// Begins an open connection at `now`. `with` must outlive it; a client needs `with.entropy`.
+  connection(role own, options const& with, instant now) noexcept;
+
+  connection(connection const&) = delete;
+  connection& operator=(connection const&) = delete;
+
+  // What the application says. A refusal leaves everything as it was.
+
+  /// Queues a whole message; the payload is copied. Refuses: not_open, queue_full, message_open, invalid_utf8,
+  /// out_of_memory. RFC 6455 section 5.6.
+  [[nodiscard]] refusal send(opcode op, bytes_view payload) noexcept;
+  [[nodiscard]] refusal send(std::string_view text) noexcept { return send(opcode::text, as_bytes(text)); }
+
+  /// Queues a message that is shared with other connections. Refuses as above, without invalid_utf8.
+  [[nodiscard]] refusal send(prepared_message const& shared) noexcept;
+
+  /// Queues one fragment of a message. Refuses as above. RFC 6455 section 5.4.
+  [[nodiscard]] refusal send_fragment(opcode op, bytes_view payload, fragment position) noexcept;
+
+  /// Queues a ping of at most 125 bytes. Refuses: not_open, payload_too_long, out_of_memory. RFC 6455 section 5.5.2.
+  [[nodiscard]] refusal ping(bytes_view payload = {}) noexcept;
+
+  /// Begins the closing handshake: what is queued goes out first, then a Close frame, and nothing after it. The end
+  /// is reported by next(). Refuses: not_open, invalid_code, reason_too_long, invalid_utf8, out_of_memory.
+  /// RFC 6455 sections 5.5.1 and 7.4.
+  [[nodiscard]] refusal close(status_code code = status_code::normal, std::string_view reason = {}) noexcept;
+
+  /// Ends the transport at once, without a Close frame and without a further event.
+  void abort() noexcept;
+
+  state current() const noexcept { return state_; }
+  role own_role() const noexcept { return own_; }
+  std::size_t queued_bytes() const noexcept { return pipe_.out.size(); }
+
+  // byte_machine
+
+  bool wants_input() const noexcept {
+    return !pipe_.eof() && (pipe_.finishing() || pipe_.out.size() <= with_->limit.queue_bytes_high);
+  }
+  bytes receive_room() noexcept { return pipe_.finishing() || !pipe_.in.empty() ? bytes{} : decoder_.receive_room(); }
+  void receive(bytes in, instant t) noexcept;
+  void receive_eof(instant t) noexcept;
+  event next() noexcept;
+  void park() noexcept { pipe_.park(); }
+  void lend_output(bytes room) noexcept { pipe_.lend_output(room); }
+  std::size_t gather(std::span<bytes_view> spans) noexcept { return pipe_.gather(spans); }
+  void consume_output(std::size_t n, instant t) noexcept;
+  transport_action transport() const noexcept { return pipe_.transport(); }
+  instant deadline() const noexcept;
+  void advance(instant t) noexcept;
+
+ private:
+  friend class endpoint;
+
+  void move(trigger why) noexcept { state_ = next_state(state_, why); }
+  refusal may_send() const noexcept;
+  refusal queue_close(status_code code, std::string_view reason) noexcept;
+  void fail(error what) noexcept;
+  void end(event const& terminal, ending how) noexcept;
+  event handle(event const& received) noexcept;
+  event handle_close(event const& received) noexcept;
+  void wake_timers(instant t) noexcept;
+  bool alive() const noexcept { return state_ == state::open || state_ == state::closing; }
+
+  options const* with_;
+  pipe pipe_;
+  decoder decoder_;
+  encoder encoder_;
+  event terminal_{};                // reported once, by the next next()
+  instant heard_;                   // when the peer was last heard of
+  instant waiting_since_ = never;   // since when we wait: for a pong (open) or for the peer's Close (closing)
+  role own_;
+  state state_ = state::open;
+  bool close_sent_ = false;
+  bool paused_ = false;   // wants_input() was false: the ping and pong timers stand still
+  bool awaiting_ = false;  // a ping of ours, or our Close, is not answered yet
+};
+
+inline connection::connection(role own, options const& with, instant now) noexcept
+    : with_(&with), pipe_(now), decoder_(own), encoder_(own), heard_(now), own_(own) {
+  PUREWS_ASSERT(own == role::server || with.entropy != nullptr);
+}
+
+inline refusal connection::may_send() const noexcept {
+  if (state_ != state::open) return refusal::not_open;
+  return pipe_.out.size() > with_->limit.queue_bytes_max ? refusal::queue_full : refusal::none;
+}
+
+inline refusal connection::send(opcode op, bytes_view payload) noexcept {
+  if (refusal const why = may_send(); why != refusal::none) return why;
+  return encoder_.message(pipe_.out, op, payload, *with_);
+}
+
+inline refusal connection::send(prepared_message const& shared) noexcept {
+  if (refusal const why = may_send(); why != refusal::none) return why;
+  return encoder_.message(pipe_.out, shared, *with_);
+}
+
+inline refusal connection::send_fragment(opcode op, bytes_view payload, fragment position) noexcept {
+  if (refusal const why = may_send(); why != refusal::none) return why;
+  return encoder_.piece(pipe_.out, op, payload, position, *with_);
+}
+
+inline refusal connection::ping(bytes_view payload) noexcept {
+  if (state_ != state::open) return refusal::not_open;
+  return encoder_.control(pipe_.out, opcode::ping, payload, *with_);
+}
+
+inline refusal connection::close(status_code code, std::string_view reason) noexcept {
+  if (state_ != state::open) return refusal::not_open;
+  bool const empty = code == status_code::no_status_received && reason.empty();
+  // RFC 6455 7.4.1: 1010 is a client's word.
+  if (!empty && (!is_wire_status(code) || (code == status_code::mandatory_extension && own_ == role::server)))
+    return refusal::invalid_code;
+  if (reason.size() > close_reason_bytes_max) return refusal::reason_too_long;
+  if (!is_valid_utf8(as_bytes(reason))) return refusal::invalid_utf8;
+  if (refusal const why = queue_close(code, reason); why != refusal::none) return why;
+  move(trigger::close_sent);
+  awaiting_ = true;
+  waiting_since_ = never;  // the time is taken by the next call that brings one
+  return refusal::none;
+}
+
+inline void connection::abort() noexcept {
+  state_ = state::closed;
+  terminal_ = {};
+  pipe_.finish(ending::at_once);
+}
+
+inline void connection::receive(bytes in, instant t) noexcept {
+  heard_ = t;
+  // Any byte counts as a sign of life, not only a pong.
+  if (state_ == state::open) awaiting_ = false;
+  pipe_.receive(in, t, with_->limit);
+  wake_timers(t);
+}
+
+inline void connection::receive_eof(instant t) noexcept {
+  pipe_.receive_eof(t);
+  wake_timers(t);
+}
+
+inline event connection::next() noexcept {
+  if (pipe_.broken() && alive()) fail(error::out_of_memory);
+  while (alive()) {
+    event const received = decoder_.next(pipe_.in, *with_);
+    if (received.what == kind::none) {
+      if (!pipe_.eof()) return {};
+      // RFC 6455 7.1.5: an end without a Close frame has the code 1006.
+      end({.what = kind::closed, .code = status_code::abnormal}, ending::shut_first);
+      break;
+    }
+    if (event const e = handle(received); e.what != kind::none) return e;
+  }
+  event const last = terminal_;
+  terminal_ = {};
+  return last;
+}
+
+inline void connection::consume_output(std::size_t n, instant t) noexcept {
+  pipe_.consume_output(n, t);
+  wake_timers(t);
+}
+
+inline instant connection::deadline() const noexcept {
+  timeouts const& timeout = with_->timeout;
+  instant const first = pipe_.deadline(timeout);
+  instant mine = never;
+  if (pipe_.broken() && alive()) return pipe_.now();
+  if (state_ == state::closing) {
+    mine = waiting_since_ == never ? pipe_.now() : waiting_since_ + timeout.close;
+  } else if (state_ == state::open && !paused_) {
+    mine = awaiting_ ? waiting_since_ + timeout.pong : heard_ + timeout.ping;
+  }
+  return mine < first ? mine : first;
+}
+
+inline void connection::advance(instant t) noexcept {
+  timeouts const& timeout = with_->timeout;
+  if (error const late = pipe_.advance(t, timeout); late != error::none) fail(late);
+  wake_timers(t);
+  if (state_ == state::closing) {
+    if (t >= waiting_since_ + timeout.close) {
+      fail(error::close_timeout);
+      pipe_.finish(ending::at_once);
+    }
+  } else if (state_ == state::open && !paused_) {
+    if (awaiting_) {
+      if (t >= waiting_since_ + timeout.pong) fail(error::pong_timeout);
+    } else if (t >= heard_ + timeout.ping) {
+      awaiting_ = true;
+      waiting_since_ = t;
+      if (ping() != refusal::none) fail(error::out_of_memory);
+    }
+  }
+}
+
+// Starts what waits for a time, and lets the timers that stood still during a pause begin anew.
+inline void connection::wake_timers(instant t) noexcept {
+  if (state_ == state::closing && waiting_since_ == never) waiting_since_ = t;
+  bool const paused = !wants_input();
+  if (paused_ && !paused) {
+    heard_ = t;
+    if (state_ == state::open && awaiting_) waiting_since_ = t;
+  }
+  paused_ = paused;
+}
+
+inline refusal connection::queue_close(status_code code, std::string_view reason) noexcept {
+  std::byte payload[control_payload_bytes_max];
+  std::size_t size = 0;
+  if (code != status_code::no_status_received) {
+    store_be16(payload, static_cast<std::uint16_t>(code));
+    copy_bytes(payload + 2, as_bytes(reason));
+    size = 2 + reason.size();
+  }
+  refusal const result = encoder_.control(pipe_.out, opcode::close, {payload, size}, *with_);
+  if (result == refusal::none) close_sent_ = true;
+  return result;
+}
+
+// RFC 6455 7.1.7: one Close frame, one event, nothing after it.
+inline void connection::fail(error what) noexcept {
+  if (!alive()) return;
+  status_code const code = status_for(what);
+  bool const told = close_sent_ || code == status_code::none || queue_close(code, {}) == refusal::none;
+  end({.what = kind::failed, .fault = what, .code = code == status_code::none ? status_code::abnormal : code},
+      told && !pipe_.broken() ? ending::shut_first : ending::at_once);
+}
+
+inline void connection::end(event const& terminal, ending how) noexcept {
+  move(terminal.what == kind::failed ? trigger::failed : terminal.clean ? trigger::close_received : trigger::ended);
+  terminal_ = terminal;
+  pipe_.finish(how);
+}
+
+// What a received event means in this state; none if it is not for the application.
+inline event connection::handle(event const& received) noexcept {
+  switch (received.what) {
+    case kind::message:
+    case kind::fragment:
+      // RFC 6455 5.5.1: after our Close the peer's data may be ignored.
+      return state_ == state::open ? received : event{};
+    case kind::ping:
+      if (state_ != state::open) return {};
+      if (encoder_.pong(pipe_.out, received.payload, *with_) != refusal::none) {
+        fail(error::out_of_memory);
+        return {};
+      }
+      return received;
+    case kind::pong:
+      return state_ == state::open ? received : event{};
+    case kind::closed:
+      return handle_close(received);
+    default:
+      fail(received.fault);
+      return {};
+  }
+}
+
+inline event connection::handle_close(event const& received) noexcept {
+  // RFC 6455 5.5.1: "the endpoint typically echos the status code it received".
+  if (!close_sent_ && queue_close(received.code, {}) != refusal::none) {
+    fail(error::out_of_memory);
+    return {};
+  }
+  // The payload stays valid as long as the decoder and the input are left alone.
+  event report = received;
+  report.clean = true;
+  move(trigger::close_received);
+  // RFC 6455 7.1.1: the server closes first.
+  pipe_.finish(own_ == role::server ? ending::shut_first : ending::await_peer);
+  return report;
+}
+
+}  // namespace purews::inline v0

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "../wire/masking.hpp"
+#include "../wire/utf8.hpp"
+#include "event.hpp"
+#include "input.hpp"
+#include "options.hpp"
+#include "state.hpp"
+
+namespace purews::inline v0 {
+
+/// Turns received bytes into messages and control frames: the receiving half of the codec.
+///
+/// It unmasks in place and checks everything that RFC 6455 sections 5 to 8 demand of a receiver. A message that lies
+/// whole in the input is a view of it; a cut one is assembled once. It knows no handshake, no time and no output, and
+/// may be used alone, for example on a stream of HTTP/2 (RFC 8441).
+class decoder {
+ public:
+  explicit decoder(role own) noexcept : own_(own) {}
+
+  /// Parses the next event from `in`: message, fragment, ping, pong, closed (the peer's Close: its code, and the
+  /// reason as payload), failed, or none when more input is needed. The payload is a view into the input or into the
+  /// decoder, valid until the following call. After `failed` it must not be called again. RFC 6455 section 5.
+  event next(input& in, options const& with) noexcept;
+
+  /// The room of a cut message, for the transport to read into directly; at most what its frame still lacks. Empty
+  /// if there is none, or if it is not worth it. What was read must be lent to the input, and is not copied again.
+  bytes receive_room() noexcept;
+
+  /// Whether a message or a frame has begun and is not finished.
+  bool inside_message() const noexcept { return where_ == message_state::inside || in_frame_ || carried_ != 0; }
+
+  /// Gives back all memory.
+  void reset() noexcept { assembled_.clear(); }
+
+ private:
+  bool read_header(input& in, options const& with, error& fault) noexcept;
+  error check_start(unsigned first, unsigned second) const noexcept;
+  error begin_frame(options const& with) noexcept;
+  event whole_message(input& in) noexcept;
+  event piece(input& in, options const& with) noexcept;
+  event end_message() noexcept;
+  event control(input& in) noexcept;
+  void settle() noexcept;
+  static event fail(error what) noexcept { return {.what = kind::failed, .fault = what, .code = status_for(what)}; }
+  static event control_event(opcode op, bytes payload) noexcept;
+
+  frame_header frame_{};              // the frame that is being read
+  std::uint64_t left_ = 0;            // payload bytes of it that are still to come
+  std::uint64_t message_bytes_ = 0;   // of the message so far, earlier frames included
+  std::uint32_t fragments_ = 0;       // of the message so far
+  std::uint8_t control_bytes_ = 0;    // of a cut control frame, at the end of assembled_
+  std::uint8_t carried_ = 0;          // bytes of a cut header, in carry_
+  role own_;
+  message_state where_ = message_state::between;
+  opcode message_op_ = opcode::binary;
+  bool in_frame_ = false;
+  bool delivered_ = false;  // the last event was a view of assembled_
+  utf8_validator text_{};
+  std::byte carry_[frame_header_bytes_max];
+  buffer assembled_;
+};
+
+inline event decoder::next(input& in, options const& with) noexcept {
+  if (delivered_) settle();
+  for (;;) {
+    if (!in_frame_) {
+      error fault = error::none;
+      if (!read_header(in, with, fault)) return fault == error::none ? event{} : fail(fault);
+    }
+    if (is_control(frame_.op)) {
+      if (event const e = control(in); e.what != kind::none) return e;
+      return {};
+    }
+    bool const whole = frame_.fin && where_ == message_state::between && left_ == frame_.length &&
+                       with.deliver == delivery::whole && in.unread().size() >= left_;
+    if (whole) return whole_message(in);
+    event const e = piece(in, with);
+    if (e.what != kind::none || in_frame_) return e;
+  }
+}
+
+inline bytes decoder::receive_room() noexcept {
+  // Below this the loop's scratch serves better: it can bring the following frames by the same call.
+  constexpr std::uint64_t worth_bytes = 16U << 10;
+  constexpr std::uint64_t first_bytes = 64U << 10;
+  if (!in_frame_ || delivered_ || is_control(frame_.op) || left_ < worth_bytes || assembled_.size() == 0) return {};
+  // The buffer at most doubles: memory follows what came, not what was announced.
+  std::uint64_t const grown = assembled_.size() > first_bytes ? assembled_.size() : first_bytes;
+  auto const wanted = static_cast<std::size_t>(left_ < grown ? left_ : grown);
+  bytes const room = assembled_.prepare(wanted);
+  return room.size() > wanted ? room.first(wanted) : room;
+}
+
+// The fields of a frame that show in its first two bytes. Anything wrong with them is reported before the rest of
+// the header is looked at, so that the way in which the input was cut cannot change what is reported.
+inline error decoder::check_start(unsigned first, unsigned second) const noexcept {
+  error const fault = first_byte_errors.of[static_cast<int>(where_)][static_cast<int>(reserved_bits::none)][first];
+  if (fault != error::none) return fault;
+  bool const masked = (second & 0x80U) != 0;
+  // RFC 6455 5.1: "The server MUST close the connection upon receiving a frame that is not masked", and the reverse.
+  if (masked != (own_ == role::server)) return masked ? error::masked_frame : error::unmasked_frame;
+  if ((first & 0x8U) != 0 && (second & 0x7FU) > control_payload_bytes_max) return error::control_too_long;
+  return error::none;
+}
+
+// Reads one header, whole or in pieces. False: more input is needed, or `fault` is set.
+inline bool decoder::read_header(input& in, options const& with, error& fault) noexcept {
+  frame_header_result result;
+  if (carried_ == 0) {
+    bytes const at = in.unread();
+    if (at.size() >= 2) {
+      fault = check_start(std::to_integer<unsigned>(at[0]), std::to_integer<unsigned>(at[1]));
+      if (fault != error::none) return false;
+    }
+    result = read_frame_header(at);
+    if (result.size != 0) {
+      in.drop(result.size);
+    } else if (result.fault == error::none) {
+      copy_bytes(carry_, at);
+      carried_ = static_cast<std::uint8_t>(at.size());
+      in.drop(at.size());
+      return false;
+    }
+  } else {
+    for (;;) {
+      result = read_frame_header({carry_, carried_});
+      if (result.needed == 0) break;
+      if (in.empty()) return false;
+      std::size_t const missing = result.needed - carried_;
+      std::size_t const have = in.unread().size();
+      std::size_t const taken = missing < have ? missing : have;
+      copy_bytes(carry_ + carried_, in.unread().first(taken));
+      in.drop(taken);
+      carried_ = static_cast<std::uint8_t>(carried_ + taken);
+      if (carried_ < 2) continue;
+      fault = check_start(std::to_integer<unsigned>(carry_[0]), std::to_integer<unsigned>(carry_[1]));
+      if (fault != error::none) return false;
+    }
+    carried_ = 0;
+  }
+  fault = result.fault;
+  if (fault != error::none) return false;
+  frame_ = result.header;
+  fault = begin_frame(with);
+  return fault == error::none;
+}
+
+inline error decoder::begin_frame(options const& with) noexcept {
+  left_ = frame_.length;
+  in_frame_ = true;
+  if (is_control(frame_.op)) return error::none;
+  limits const& limit = with.limit;
+  if (frame_.length > limit.frame_bytes_max) return error::frame_too_big;
+  if (where_ == message_state::between) {
+    message_op_ = frame_.op;
+    message_bytes_ = 0;
+    fragments_ = 0;
+    text_.reset();
+  }
+  // RFC 6455 10.4. In the form of a subtraction, because a sum could wrap.
+  if (frame_.length > limit.message_bytes_max - message_bytes_) return error::message_too_big;
+  // Fragments that carry nothing count too.
+  if (!(frame_.fin && where_ == message_state::between) && ++fragments_ > limit.fragments_max)
+    return error::too_many_fragments;
+  message_bytes_ += frame_.length;
+  return error::none;
+}
+
+// A message of one frame that lies whole in the input: no copy.
+inline event decoder::whole_message(input& in) noexcept {
+  bytes const payload = in.unread().first(static_cast<std::size_t>(left_));
+  in.drop(payload.size());
+  in_frame_ = false;
+  if (frame_.op == opcode::text) {
+    bool ascii = false;
+    if (frame_.masked) ascii = mask_is_ascii(payload, frame_.key);
+    if (!ascii && !is_valid_utf8(payload)) return fail(error::invalid_utf8);
+  } else if (frame_.masked) {
+    mask(payload, frame_.key);
+  }
+  return {.what = kind::message, .op = frame_.op, .payload = payload};
+}
+
+// Whatever part of a data frame is there. none with in_frame_ still set: more input is needed.
+inline event decoder::piece(input& in, options const& with) noexcept {
+  bytes const there = in.unread();
+  std::size_t const size = there.size() < left_ ? there.size() : static_cast<std::size_t>(left_);
+  bytes const part = there.first(size);
+  if (frame_.masked) mask(part, frame_.key, static_cast<std::size_t>((frame_.length - left_) & 3U));
+  in.drop(size);
+  left_ -= size;
+  // RFC 6455 8.1: fail as soon as no continuation could make the text valid.
+  if (message_op_ == opcode::text && !text_.feed(part)) return fail(error::invalid_utf8);
+  bool const frame_done = left_ == 0;
+  bool const message_done = frame_done && frame_.fin;
+  if (frame_done) {
+    in_frame_ = false;
+    where_ = frame_.fin ? message_state::between : message_state::inside;
+  }
+  if (message_done && message_op_ == opcode::text && !text_.finished()) return fail(error::invalid_utf8);
+  if (with.deliver == delivery::pieces) {
+    if (size == 0 && !message_done) return {};
+    return {.what = kind::fragment, .op = message_op_, .fin = message_done, .payload = part};
+  }
+  if (part.data() != nullptr && part.data() == assembled_.end() && size != 0) {
+    assembled_.commit(size);  // read directly into its place
+  } else if (!assembled_.append(part)) {
+    return fail(error::out_of_memory);
+  }
+  return message_done ? end_message() : event{};
+}
+
+inline event decoder::end_message() noexcept {
+  delivered_ = true;
+  return {.what = kind::message, .op = message_op_, .payload = assembled_.view()};
+}
+
+// A control frame may come between the fragments of a message, and may be cut itself: then it is gathered behind
+// the message. RFC 6455 section 5.4.
+inline event decoder::control(input& in) noexcept {
+  bytes const there = in.unread();
+  std::size_t const size = there.size() < left_ ? there.size() : static_cast<std::size_t>(left_);
+  bytes const part = there.first(size);
+  if (frame_.masked) mask(part, frame_.key, static_cast<std::size_t>((frame_.length - left_) & 3U));
+  in.drop(size);
+  bool const all_here = left_ == frame_.length && size == left_;
+  left_ -= size;
+  if (all_here) {
+    in_frame_ = false;
+    return control_event(frame_.op, part);
+  }
+  if (!assembled_.append(part)) return fail(error::out_of_memory);
+  control_bytes_ = static_cast<std::uint8_t>(control_bytes_ + size);
+  if (left_ != 0) return {};
+  in_frame_ = false;
+  delivered_ = true;
+  return control_event(frame_.op, assembled_.view().last(control_bytes_));
+}
+
+inline event decoder::control_event(opcode op, bytes payload) noexcept {
+  if (op == opcode::ping) return {.what = kind::ping, .op = op, .payload = payload};
+  if (op == opcode::pong) return {.what = kind::pong, .op = op, .payload = payload};
+  close_payload const close = parse_close(payload);
+  if (!close.well_formed)
+    return fail(payload.size() == 1 ? error::close_payload_short : error::close_code_invalid);
+  if (!is_valid_utf8(as_bytes(close.reason))) return fail(error::close_reason_utf8);
+  return {.what = kind::closed,
+          .op = op,
+          .code = close.code,
+          .payload = payload.empty() ? payload : payload.subspan(2)};
+}
+
+// Forgets what the last event was a view of.
+inline void decoder::settle() noexcept {
+  delivered_ = false;
+  if (control_bytes_ != 0) {
+    assembled_.truncate(assembled_.size() - control_bytes_);
+    control_bytes_ = 0;
+  } else {
+    assembled_.clear();
+  }
+}
+
+}  // namespace purews::inline v0

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "client_handshake.hpp"
+#include "connection.hpp"
+#include "http_answer.hpp"
+#include "origin.hpp"
+#include "server_handshake.hpp"
+
+namespace purews::inline v0 {
+
+/// Who keeps the body of an HTTP answer.
+enum class body_lifetime : std::uint8_t {
+  call,       ///< it is copied
+  permanent,  ///< it has static storage duration: it is sent by reference
+};
+
+/// One end of a WebSocket connection from the first byte to the last: the opening handshake, then the open
+/// connection, then the end. It satisfies byte_machine; nothing in it does I/O, asks a clock or calls back.
+///
+/// A server's endpoint reports each request as kind::request and waits for accept() or answer(). A client's sends its
+/// request with connect() and reports kind::open, or failed. RFC 6455.
+class endpoint : private connection {
+ public:
+  /// Begins at `now`, from which the deadline of the opening handshake counts. `with` must outlive the endpoint; a
+  /// client needs `with.entropy`.
+  endpoint(role own, options const& with, instant now) noexcept;
+  ~endpoint() { forget(); }
+
+  // Server. Both decisions refuse with not_connecting when there is no undecided request.
+
+  /// The undecided request; its views are valid until it is decided, or until the following receive or park().
+  /// Precondition (asserted): there is one.
+  http_request request() const noexcept;
+
+  /// Whether it asks for a WebSocket connection; nothing is wrong with it then.
+  bool wants_upgrade() const noexcept { return opening_ != nullptr && opening_->what == request_kind::upgrade; }
+
+  /// Answers 101: next() reports kind::open, and messages may be sent at once. Refuses: not_connecting, also for a plain
+  /// request; invalid_header; out_of_memory. RFC 6455 section 4.2.2.
+  [[nodiscard]] refusal accept(acceptance const& how = {}) noexcept;
+
+  /// Answers as a web server, or refuses an upgrade; the connection ends afterwards, as a proxy may have begun to
+  /// tunnel. Refuses: not_connecting, invalid_code, invalid_header, out_of_memory.
+  [[nodiscard]] refusal answer(http_answer const& with, body_lifetime body = body_lifetime::call) noexcept;
+
+  // Client.
+
+  /// Sends the request for an upgrade. Its views must stay valid until kind::open or a terminal event.
+  /// Refuses: not_connecting if it was called before, invalid_uri, invalid_header, out_of_memory. RFC 6455 section 4.1.
+  [[nodiscard]] refusal connect(client_request const& request) noexcept;
+
+  /// What the server answered, for kind::open and for failed with error::answer_status: valid until the following
+  /// next() or park(). Precondition (asserted): the last event was one of those.
+  http_response response() const noexcept;
+
+  /// The subprotocol that was agreed on, from kind::open to the following next(); empty if none.
+  std::string_view subprotocol() const noexcept { return opening_ != nullptr ? opening_->subprotocol : ""; }
+
+  // Open. See connection.
+
+  using connection::abort;
+  using connection::close;
+  using connection::current;
+  using connection::own_role;
+  using connection::ping;
+  using connection::queued_bytes;
+  using connection::send;
+  using connection::send_fragment;
+
+  // byte_machine
+
+  bool wants_input() const noexcept { return !undecided() && connection::wants_input(); }
+  void receive(bytes in, instant t) noexcept;
+  event next() noexcept;
+  instant deadline() const noexcept;
+  void advance(instant t) noexcept;
+  using connection::consume_output;
+  using connection::gather;
+  using connection::lend_output;
+  using connection::park;
+  using connection::receive_eof;
+  using connection::receive_room;
+  using connection::transport;
+
+ private:
+  enum class stage : std::uint8_t {
+    reading,    // the head is not whole
+    body,       // the body is not whole
+    undecided,  // the application has the word
+    opened,     // accepted: kind::open is to be reported
+    reported,   // and has been; the views of the head are still in use
+  };
+
+  // What only the opening handshake needs. It exists from the first byte to the first event after kind::open.
+  struct opening {
+    http_head head{head_kind::request};  // server
+    request_kind what = request_kind::plain;
+    std::uint32_t body_bytes = 0;
+
+    answer_reader answers{};  // client
+    client_request asked{};
+    key_text key{};
+    bytes_view answered{};
+    std::string_view subprotocol{};
+
+    stage at = stage::reading;
+  };
+
+  bool undecided() const noexcept { return opening_ != nullptr && opening_->at == stage::undecided; }
+  bool begin() noexcept;
+  void forget() noexcept;
+  event next_opening() noexcept;
+  event read_request() noexcept;
+  event take_request() noexcept;
+  event read_answer() noexcept;
+  event wait_for_more() noexcept;
+  event refuse(error why, ending how) noexcept;
+  bool write_answer(http_answer const& with, std::string_view method, body_lifetime body) noexcept;
+
+  opening* opening_ = nullptr;
+  instant begun_;
+};
+
+inline endpoint::endpoint(role own, options const& with, instant now) noexcept
+    : connection(own, with, now), begun_(now) {
+  state_ = state::connecting;
+}
+
+inline http_request endpoint::request() const noexcept {
+  PUREWS_ASSERT(undecided());
+  return {opening_->head, pipe_.in.unread()};
+}
+
+inline refusal endpoint::accept(acceptance const& how) noexcept {
+  if (!undecided() || !wants_upgrade()) return refusal::not_connecting;
+  http_request const asked = request();
+  if (refusal const why = validate(how, asked); why != refusal::none) return why;
+  std::size_t const size = accept_size(how);
+  std::byte* const at = pipe_.out.allocate(size);
+  if (at == nullptr) return refusal::out_of_memory;
+  write_accept({at, size}, how, asked.header(header_name::key));
+  // RFC 6455 4.2.2: what follows the head are frames already.
+  pipe_.in.drop(opening_->head.size());
+  opening_->at = stage::opened;
+  move(trigger::upgraded);
+  heard_ = pipe_.now();
+  return refusal::none;
+}
+
+inline refusal endpoint::answer(http_answer const& with, body_lifetime body) noexcept {
+  if (!undecided()) return refusal::not_connecting;
+  if (refusal const why = validate(with); why != refusal::none) return why;
+  if (!write_answer(with, request().method(), body)) return refusal::out_of_memory;
+  opening_->at = stage::reported;
+  end({.what = kind::closed, .clean = true}, ending::shut_first);
+  return refusal::none;
+}
+
+inline refusal endpoint::connect(client_request const& request) noexcept {
+  PUREWS_ASSERT(own_role() == role::client);
+  if (current() != state::connecting || opening_ != nullptr) return refusal::not_connecting;
+  if (refusal const why = validate(request); why != refusal::none) return why;
+  std::byte random[16];
+  with_->entropy({random, sizeof random});
+  std::size_t const size = request_size(request);
+  std::byte* const at = pipe_.out.allocate(size);
+  if (at == nullptr || !begin()) return refusal::out_of_memory;
+  opening_->asked = request;
+  opening_->key = make_key(random);
+  write_request({at, size}, request, opening_->key);
+  return refusal::none;
+}
+
+inline http_response endpoint::response() const noexcept {
+  PUREWS_ASSERT(own_role() == role::client && opening_ != nullptr);
+  return opening_->answers.answer(opening_->answered);
+}
+
+inline void endpoint::receive(bytes in, instant t) noexcept {
+  if (current() == state::connecting)
+    pipe_.receive(in, t, with_->limit);
+  else
+    connection::receive(in, t);
+}
+
+inline event endpoint::next() noexcept {
+  if (opening_ != nullptr && opening_->at == stage::reported) forget();
+  if (current() == state::connecting || opening_ != nullptr) {
+    event const e = next_opening();
+    if (e.what != kind::none || current() == state::connecting) return e;
+  }
+  return connection::next();
+}
+
+inline instant endpoint::deadline() const noexcept {
+  if (current() != state::connecting) return connection::deadline();
+  if (pipe_.broken()) return pipe_.now();
+  instant const mine = begun_ + with_->timeout.handshake;
+  instant const first = pipe_.deadline(with_->timeout);
+  return mine < first ? mine : first;
+}
+
+inline void endpoint::advance(instant t) noexcept {
+  if (current() != state::connecting) {
+    connection::advance(t);
+  } else if (error const late = pipe_.advance(t, with_->timeout); late != error::none) {
+    end({.what = kind::failed, .fault = late, .code = status_code::abnormal}, ending::at_once);
+  } else if (t >= begun_ + with_->timeout.handshake) {
+    // A peer that has said nothing is not answered either: there is no request.
+    bool const answers = own_role() == role::server && opening_ != nullptr;
+    terminal_ = refuse(error::handshake_timeout, answers ? ending::shut_first : ending::at_once);
+  }
+}
+
+inline bool endpoint::begin() noexcept {
+  void* const memory = allocate_bytes(sizeof(opening));
+  if (memory != nullptr) opening_ = new (memory) opening;
+  return memory != nullptr;
+}
+
+inline void endpoint::forget() noexcept {
+  free_bytes(opening_);
+  opening_ = nullptr;
+}
+
+inline event endpoint::next_opening() noexcept {
+  if (opening_ != nullptr && opening_->at == stage::opened) {
+    opening_->at = stage::reported;
+    return {.what = kind::open};
+  }
+  if (current() != state::connecting) return {};
+  if (pipe_.broken()) return refuse(error::out_of_memory, ending::shut_first);
+  if (own_role() == role::client) return opening_ != nullptr ? read_answer() : event{};
+  if (opening_ == nullptr) {
+    if (pipe_.in.empty()) return wait_for_more();
+    if (!begin()) return refuse(error::out_of_memory, ending::shut_first);
+  }
+  switch (opening_->at) {
+    case stage::reading: return read_request();
+    case stage::body: return take_request();
+    default: return wait_for_more();
+  }
+}
+
+inline event endpoint::read_request() noexcept {
+  bytes const in = pipe_.in.unread();
+  switch (opening_->head.parse(in, head_limits_of(with_->limit))) {
+    case http_progress::need_more: return wait_for_more();
+    case http_progress::failed: return refuse(opening_->head.fault(), ending::shut_first);
+    case http_progress::done: break;
+  }
+  http_request const asked(opening_->head, in);
+  request_judgement const found = judge_request(asked, with_->limit.body_bytes_max);
+  if (found.fault != error::none) return refuse(found.fault, ending::shut_first);
+  opening_->what = found.what;
+  opening_->body_bytes = found.body_bytes;
+  opening_->at = stage::body;
+  bool const body_lacks = in.size() < opening_->head.size() + found.body_bytes;
+  if (body_lacks && expects_continue(asked) && !pipe_.out.append_static(as_bytes(continue_answer)))
+    return refuse(error::out_of_memory, ending::shut_first);
+  return take_request();
+}
+
+inline event endpoint::take_request() noexcept {
+  bytes const in = pipe_.in.unread();
+  std::size_t const head = opening_->head.size();
+  if (in.size() < head + opening_->body_bytes) return wait_for_more();
+  opening_->at = stage::undecided;
+  return {.what = kind::request, .payload = in.subspan(head, opening_->body_bytes)};
+}
+
+inline event endpoint::read_answer() noexcept {
+  bytes const in = pipe_.in.unread();
+  switch (opening_->answers.parse(in, head_limits_of(with_->limit))) {
+    case http_progress::need_more: return wait_for_more();
+    case http_progress::failed: return refuse(opening_->answers.fault(), ending::at_once);
+    case http_progress::done: break;
+  }
+  opening_->answered = in;
+  answer_judgement const found = judge_answer(opening_->answers.answer(in), opening_->asked, opening_->key);
+  opening_->at = stage::reported;
+  if (found.fault != error::none) return refuse(found.fault, ending::at_once);
+  opening_->subprotocol = found.subprotocol;
+  pipe_.in.drop(opening_->answers.size());
+  move(trigger::upgraded);
+  heard_ = pipe_.now();
+  return {.what = kind::open};
+}
+
+// Nothing more can be said of the input that is there. It is kept, because the loop will use its room again.
+inline event endpoint::wait_for_more() noexcept {
+  if (!undecided() && pipe_.eof()) {
+    if (own_role() == role::client) return refuse(error::answer_eof, ending::at_once);
+    end({.what = kind::closed, .code = status_code::abnormal}, ending::shut_first);
+    return connection::next();
+  }
+  pipe_.park();
+  return {};
+}
+
+// Every refusal ends the connection: a proxy may tunnel after any answer to an upgrade.
+inline event endpoint::refuse(error why, ending how) noexcept {
+  bool const answers = own_role() == role::server && how == ending::shut_first && http_status_for(why) != 0;
+  if (answers && !write_answer(answer_for(why), {}, body_lifetime::call)) how = ending::at_once;
+  end({.what = kind::failed, .fault = why, .code = status_code::abnormal}, how);
+  event const last = terminal_;
+  terminal_ = {};
+  return last;
+}
+
+inline bool endpoint::write_answer(http_answer const& with, std::string_view method, body_lifetime body) noexcept {
+  bytes_view const content = has_body(with, method) ? with.body : bytes_view{};
+  bytes_view const copied = body == body_lifetime::call ? content : bytes_view{};
+  std::size_t const head = head_size(with);
+  std::byte* const at = pipe_.out.allocate(head + copied.size());
+  if (at == nullptr) return false;
+  write_head({at, head}, with);
+  copy_bytes(at + head, copied);
+  return body == body_lifetime::call || pipe_.out.append_static(content);
+}
+
+}  // namespace purews::inline v0

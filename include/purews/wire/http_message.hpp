@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "http_head.hpp"
+
+namespace purews::inline v0 {
+
+/// A view of the header lines of a parsed head. Names are compared without regard to case; values are trimmed of
+/// white space and otherwise as the peer wrote them: bytes of 0x80 and above may be in them, so clean them before they
+/// go into a log. Borrows the head and the bytes that it was parsed from.
+class http_message {
+ public:
+  /// Precondition (asserted): the head is done, and `in` begins with the bytes that it was parsed from.
+  http_message(http_head const& head, bytes_view in) noexcept : parts_(&head.parts()), text_(as_text(in)) {
+    PUREWS_ASSERT(head.progress() == http_progress::done && in.size() >= head.size());
+  }
+
+  std::size_t line_count() const noexcept { return parts_->line_count; }
+  /// The header line number `index`. Precondition (asserted): index < line_count().
+  header_field line(std::size_t index) const noexcept;
+
+  /// The value of the first header line with this name; empty if there is none: header_count() tells.
+  std::string_view header(std::string_view name) const noexcept;
+  /// How many header lines have this name.
+  std::size_t header_count(std::string_view name) const noexcept;
+  /// The first header line from `from` on that has this name, or line_count().
+  std::size_t find(std::string_view name, std::size_t from = 0) const noexcept;
+
+  int version_minor() const noexcept { return parts_->version_minor; }
+  std::size_t head_size() const noexcept { return parts_->size; }  ///< in bytes, with the last empty line
+
+ protected:
+  http_head_parts const& parts() const noexcept { return *parts_; }
+  std::string_view text() const noexcept { return text_; }
+
+ private:
+  http_head_parts const* parts_;
+  std::string_view text_;
+};
+
+/// A view of a request's head.
+class http_request : public http_message {
+ public:
+  using http_message::http_message;
+
+  std::string_view method() const noexcept { return parts().method.of(text()); }  ///< case matters
+  std::string_view target() const noexcept { return parts().target.of(text()); }  ///< as written
+  /// The target up to '?'; "/" if it has none. Percent encoding is left as it is.
+  std::string_view path() const noexcept { return parts().path.size == 0 ? "/" : parts().path.of(text()); }
+  std::string_view query() const noexcept { return parts().query.of(text()); }  ///< the target after '?'
+  /// Whom the client wants: the host in the target, or else the Host header. RFC 9112 section 3.2.2.
+  std::string_view host() const noexcept {
+    return parts().authority.size == 0 ? header("Host") : parts().authority.of(text());
+  }
+};
+
+/// A view of a response's head.
+class http_response : public http_message {
+ public:
+  using http_message::http_message;
+
+  std::uint16_t status() const noexcept { return parts().status; }
+  std::string_view reason() const noexcept { return parts().reason.of(text()); }
+};
+
+/// Reads the elements of all header lines with one name as one comma-separated list. RFC 9110 section 5.3.
+///
+///     for (auto item = list.next(); !item.empty(); item = list.next()) ...
+class header_list {
+ public:
+  header_list(http_message const& message, std::string_view name) noexcept
+      : message_(&message), name_(name), line_(message.find(name)) {
+    if (line_ < message.line_count()) reader_ = list_reader(message.line(line_).value);
+  }
+
+  /// The next element, trimmed and never empty; empty at the end.
+  std::string_view next() noexcept {
+    while (line_ < message_->line_count()) {
+      if (std::string_view const element = reader_.next(); !element.empty()) return element;
+      line_ = message_->find(name_, line_ + 1);
+      if (line_ < message_->line_count()) reader_ = list_reader(message_->line(line_).value);
+    }
+    return {};
+  }
+
+ private:
+  http_message const* message_;
+  std::string_view name_;
+  std::size_t line_;
+  list_reader reader_{};
+};
+
+/// Whether one of the header lines with this name lists `token`, in either case.
+inline bool header_lists(http_message const& message, std::string_view name, std::string_view token) noexcept {
+  header_list list(message, name);
+  for (std::string_view item = list.next(); !item.empty(); item = list.next())
+    if (iequals(item, token)) return true;
+  return false;
+}
+
+inline header_field http_message::line(std::size_t index) const noexcept {
+  PUREWS_ASSERT(index < parts_->line_count);
+  http_head_parts::line const& at = parts_->lines[index];
+  // A line ends with CRLF before the next one begins; behind the last one there is the empty line too.
+  std::size_t const end = index + 1 < parts_->line_count ? parts_->lines[index + 1].at - 2U : parts_->size - 4U;
+  std::size_t const value_at = at.at + at.name_size + 1U;
+  return {text_.substr(at.at, at.name_size), trim_ows(text_.substr(value_at, end - value_at))};
+}
+
+inline std::string_view http_message::header(std::string_view name) const noexcept {
+  std::size_t const index = find(name);
+  return index < line_count() ? line(index).value : std::string_view{};
+}
+
+inline std::size_t http_message::header_count(std::string_view name) const noexcept {
+  std::size_t count = 0;
+  for (std::size_t i = find(name); i < line_count(); i = find(name, i + 1)) ++count;
+  return count;
+}
+
+inline std::size_t http_message::find(std::string_view name, std::size_t from) const noexcept {
+  std::size_t const count = line_count();
+  for (std::size_t i = from; i < count; ++i) {
+    http_head_parts::line const& at = parts_->lines[i];
+    if (at.name_size == name.size() && iequals(text_.substr(at.at, at.name_size), name)) return i;
+  }
+  return count;
+}
+
+}  // namespace purews::inline v0

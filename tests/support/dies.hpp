@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include <fcntl.h>
+
+/// Runs `f` in a child process, with its stderr silenced, and tells whether it aborted, as a broken precondition does.
+/// An exception, another signal or a sanitizer's report does not count. Works under ASan and valgrind.
+template <class F>
+bool dies(F f) {
+  std::fflush(nullptr);
+  pid_t const child = ::fork();
+  if (child < 0) {
+    std::perror("dies: fork");
+    std::abort();
+  }
+  if (child == 0) {
+    // Catch2 has its own handler of SIGABRT, which would report a failed test from the child.
+    std::signal(SIGABRT, SIG_DFL);
+    rlimit const no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    int const silence = ::open("/dev/null", O_WRONLY);
+    if (silence >= 0) ::dup2(silence, STDERR_FILENO);
+    try {
+      f();
+    } catch (...) {
+      ::_exit(2);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+  }
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "frames.hpp"
+#include "names.hpp"
+
+namespace test {
+
+/// A payload as text: hexadecimal, or its size and a hash when it is long.
+inline std::string describe(purews::bytes_view payload) {
+  if (payload.size() <= 160) return to_hex(payload);
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (std::byte b : payload) hash = (hash ^ std::to_integer<std::uint64_t>(b)) * 0x100000001b3U;
+  return std::to_string(payload.size()) + " bytes with hash " + std::to_string(hash);
+}
+
+inline std::string describe(purews::event const& e) {
+  using enum purews::kind;
+  std::string line = name(e.what);
+  if (e.what == message) line += " " + name(e.op);
+  if (e.what == closed) line += " " + std::to_string(static_cast<int>(e.code)) + (e.clean ? " clean" : " unclean");
+  if (e.what == failed) return line + " " + std::to_string(static_cast<int>(e.code)) + " " + name(e.fault);
+  return line + " " + describe(e.payload);
+}
+
+/// How a loop may treat a machine. Whatever it does, the events and the output must be the same.
+struct manner {
+  int park_after = -1;                     ///< park after so many events of each chunk; -1: drain instead
+  std::size_t room = 0;                    ///< bytes of output room lent for each chunk; 0: none
+  std::size_t write_max = SIZE_MAX;        ///< what the socket takes of each gather
+  std::size_t writes_max = SIZE_MAX;       ///< writes after each chunk
+  std::size_t spans_max = 8;               ///< spans of each gather
+  bool withhold = false;                   ///< take no output before the end
+  bool direct = false;                     ///< read into receive_room() where there is some
+  bool overlap = false;                    ///< leave a gather outstanding while the next chunk is received
+
+  std::string describe() const {
+    auto const number = [](std::size_t n) { return n == SIZE_MAX ? std::string("all") : std::to_string(n); };
+    return "park_after " + std::to_string(park_after) + ", room " + number(room) + ", write_max " +
+           number(write_max) + ", writes_max " + number(writes_max) + ", spans_max " + number(spans_max) +
+           (withhold ? ", withhold" : "") + (direct ? ", direct" : "") + (overlap ? ", overlap" : "");
+  }
+};
+
+/// Drives a machine as a loop would: lends exact copies of the input, collects a trace of the events, takes the output.
+/// A wrong use of the contract by this driver would abort; a broken promise of the machine throws.
+template <class Machine>
+class machine_driver {
+ public:
+  explicit machine_driver(Machine& machine, manner how = {}) : machine_(machine), how_(how) {}
+
+  std::vector<std::string> events;  ///< streamed pieces are joined to messages
+  octets output;
+  purews::instant now{1'000'000'000};
+
+  void receive(std::span<std::byte const> chunk) {
+    if (how_.room != 0) begin_loan();
+    do {
+      purews::bytes const direct = how_.direct ? machine_.receive_room() : purews::bytes{};
+      std::size_t const size = direct.empty() || direct.size() > chunk.size() ? chunk.size() : direct.size();
+      receive_part(chunk.first(size), direct);
+      chunk = chunk.subspan(size);
+    } while (!chunk.empty());
+    after_input();
+  }
+
+  void receive_eof() {
+    machine_.receive_eof(now);
+    drain();
+    after_input();
+  }
+
+  void advance(purews::duration d) {
+    now = now + d;
+    machine_.advance(now);
+    drain();
+    after_input();
+  }
+
+  void drain() {
+    while (next()) {
+    }
+  }
+
+  /// Takes all output that is left.
+  void flush() {
+    finish_gather();
+    while (transmit()) {
+    }
+  }
+
+  /// Takes what the socket of this manner takes at once. False: there was nothing to take.
+  bool transmit() {
+    if (!begin_gather()) return false;
+    finish_gather();
+    return true;
+  }
+
+ private:
+  void receive_part(std::span<std::byte const> part, purews::bytes direct) {
+    if (!direct.empty()) {
+      purews::copy_bytes(direct.data(), part);
+      machine_.receive(direct.first(part.size()), now);
+      drain();
+      return;
+    }
+    {
+      exact_copy const lent(part);
+      machine_.receive(lent.view(), now);
+      int drained = 0;
+      if (how_.park_after < 0) {
+        drain();
+      } else {
+        while (drained < how_.park_after && next()) ++drained;
+        machine_.park();
+      }
+    }
+    drain();
+  }
+
+  bool next() {
+    purews::event const e = machine_.next();
+    if (e.what == purews::kind::none) return false;
+    if (e.what != purews::kind::fragment) {
+      events.push_back(describe(e));
+      return true;
+    }
+    if (e.payload.empty() && !e.fin) throw std::runtime_error("a piece that says nothing");
+    piece_.insert(piece_.end(), e.payload.begin(), e.payload.end());
+    if (!e.fin) return true;
+    events.push_back("message " + name(e.op) + " " + describe(piece_));
+    piece_.clear();
+    return true;
+  }
+
+  void after_input() {
+    if (how_.overlap) {
+      finish_gather();
+      begin_gather();
+      return;
+    }
+    if (!how_.withhold)
+      for (std::size_t i = 0; i < how_.writes_max && transmit(); ++i) {
+      }
+    if (room_ != nullptr) end_loan();
+  }
+
+  void begin_loan() {
+    room_ = new exact_copy(how_.room);
+    machine_.lend_output(room_->view());
+  }
+  void end_loan() {
+    machine_.lend_output({});
+    delete room_;
+    room_ = nullptr;
+  }
+
+  bool begin_gather() {
+    std::vector<purews::bytes_view> spans(how_.spans_max);
+    spans.resize(machine_.gather(spans));
+    for (purews::bytes_view span : spans) {
+      if (span.empty()) throw std::runtime_error("an empty span was gathered");
+      gathered_.insert(gathered_.end(), span.begin(), span.end());
+    }
+    spans_ = spans;
+    return !spans_.empty();
+  }
+
+  void finish_gather() {
+    if (spans_.empty()) return;
+    octets still;
+    for (purews::bytes_view span : spans_) still.insert(still.end(), span.begin(), span.end());
+    if (still != gathered_) throw std::runtime_error("gathered bytes changed before they were consumed");
+    std::size_t const sent = gathered_.size() < how_.write_max ? gathered_.size() : how_.write_max;
+    output.insert(output.end(), gathered_.begin(), gathered_.begin() + static_cast<std::ptrdiff_t>(sent));
+    machine_.consume_output(sent, now);
+    spans_.clear();
+    gathered_.clear();
+  }
+
+  Machine& machine_;
+  manner how_;
+  exact_copy* room_ = nullptr;
+  std::vector<purews::bytes_view> spans_;
+  octets gathered_;
+  octets piece_;
+};
+
+}  // namespace test

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <iterator>
+#include <ostream>
+#include <string>
+
+#include "purews/protocol/byte_machine.hpp"
+#include "purews/protocol/refusal.hpp"
+#include "purews/protocol/state.hpp"
+
+/// The names of enumerators, for vectors, traces and the messages of failed tests.
+namespace test {
+
+inline std::string name(purews::error e) {
+  static constexpr char const* names[] = {
+      "none", "unmasked_frame", "masked_frame", "reserved_bit", "unknown_opcode", "length_not_minimal",
+      "length_too_large", "control_fragmented", "control_too_long", "unexpected_continuation",
+      "expected_continuation", "invalid_utf8", "close_payload_short", "close_code_invalid", "close_reason_utf8",
+      "frame_too_big", "message_too_big", "too_many_fragments", "out_of_memory", "handshake_timeout", "pong_timeout",
+      "close_timeout", "write_timeout"};
+  auto const i = static_cast<std::size_t>(e);
+  return i < std::size(names) ? names[i] : "handshake error " + std::to_string(i);
+}
+
+inline std::string name(purews::refusal r) {
+  static constexpr char const* names[] = {
+      "none", "not_open", "not_connecting", "queue_full", "message_open", "no_message_open", "invalid_utf8",
+      "invalid_code", "reason_too_long", "payload_too_long", "invalid_header", "invalid_uri", "out_of_memory"};
+  auto const i = static_cast<std::size_t>(r);
+  return i < std::size(names) ? names[i] : "refusal " + std::to_string(i);
+}
+
+inline std::string name(purews::transport_action a) {
+  static constexpr char const* names[] = {"keep", "shut_write", "close"};
+  return names[static_cast<std::size_t>(a)];
+}
+
+inline std::string name(purews::kind k) {
+  static constexpr char const* names[] = {"none", "request", "open",   "message", "fragment",
+                                          "ping", "pong",    "closed", "failed"};
+  return names[static_cast<std::size_t>(k)];
+}
+
+inline std::string name(purews::opcode op) {
+  using enum purews::opcode;
+  switch (op) {
+    case continuation: return "continuation";
+    case text: return "text";
+    case binary: return "binary";
+    case close: return "close";
+    case ping: return "ping";
+    case pong: return "pong";
+  }
+  return "opcode " + std::to_string(static_cast<int>(op));
+}
+
+}  // namespace test
+
+// Catch2 prints what it can stream.
+namespace purews::inline v0 {
+inline std::ostream& operator<<(std::ostream& out, error e) { return out << test::name(e); }
+inline std::ostream& operator<<(std::ostream& out, refusal r) { return out << test::name(r); }
+inline std::ostream& operator<<(std::ostream& out, transport_action a) { return out << test::name(a); }
+inline std::ostream& operator<<(std::ostream& out, kind k) { return out << test::name(k); }
+inline std::ostream& operator<<(std::ostream& out, opcode op) { return out << test::name(op); }
+inline std::ostream& operator<<(std::ostream& out, state s) { return out << state_names[static_cast<int>(s)]; }
+inline std::ostream& operator<<(std::ostream& out, status_code c) { return out << static_cast<int>(c); }
+inline std::ostream& operator<<(std::ostream& out, instant t) { return out << t.ns << " ns"; }
+inline std::ostream& operator<<(std::ostream& out, duration d) { return out << d.ns << " ns"; }
+}  // namespace purews::inline v0

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <algorithm>
+
+#include "tidy.hpp"
+
+namespace tidy {
+namespace {
+
+bool contains(std::vector<std::string_view> const& list, std::string_view what) {
+  return std::find(list.begin(), list.end(), what) != list.end();
+}
+
+// The core is cheap and portable: these, and nothing of the operating system.
+std::vector<std::string_view> const core_may = {
+    "<span>",     "<bit>",     "<cstddef>", "<cstdint>", "<cstring>",     "<string_view>", "<concepts>",
+    "<new>",      "<compare>", "<cstdio>",  "<cstdlib>", "<type_traits>", "<limits>",
+    "<intrin.h>",  // only where the compiler is MSVC: its builtins are declared there
+};
+
+// The one header that maps our errors to std::error_code, for those who ask for it.
+constexpr std::string_view error_code_header = "include/purews/loop/error_code.hpp";
+
+// Dear to include, everywhere outside co/ and sim/.
+std::vector<std::string_view> const dear = {"<memory>", "<functional>", "<thread>",   "<mutex>",        "<chrono>",
+                                            "<atomic>", "<algorithm>",  "<iostream>", "<system_error>", "<regex>",
+                                            "<ranges>", "<future>",     "<format>",   "<filesystem>"};
+
+// Headers of other projects, and the one file or folder that may have them.
+struct guest {
+  std::string_view prefix;
+  std::string_view home;
+};
+std::vector<guest> const guests = {
+    {"<openssl/", "include/purews/tls/"},
+    {"<zlib", "include/purews/deflate/"},
+    {"<liburing", "include/purews/loop/"},
+    {"<uv.h", "include/purews/loop/"},
+    {"<boost/", "include/purews/loop/asio"},
+    {"<asio", "include/purews/loop/asio"},
+    {"<nlohmann/", "nowhere"},
+    {"<sqlite3", "nowhere"},
+    {"<immintrin.h", "nowhere"},
+    {"<x86intrin.h", "nowhere"},
+};
+
+}  // namespace
+
+report headers(tree const& files) {
+  report out;
+  for (file const& header : files) {
+    if (!header.in("include/purews/")) continue;
+    bool const core = header.in("include/purews/wire/") || header.in("include/purews/protocol/") ||
+                      header.is("purews/purews.hpp") || header.is("purews/version.hpp");
+    bool const cheap = !header.in("include/purews/co/") && !header.in("include/purews/sim/");
+    for (std::size_t line = 0; line < header.lines.size(); ++line) {
+      std::string const what = included(header.lines[line]);
+      if (!what.starts_with('<')) continue;
+      if (core && !contains(core_may, what)) {
+        out.push_back({header.path, line + 1, what + " is not on the core's list of standard headers"});
+        continue;
+      }
+      bool const asked_for = what == "<system_error>" && header.path == error_code_header;
+      if (cheap && !asked_for && contains(dear, what))
+        out.push_back({header.path, line + 1, what + " costs too much to include"});
+      for (guest const& foreign : guests)
+        if (what.starts_with(foreign.prefix) && !header.in(foreign.home))
+          out.push_back({header.path, line + 1, what + " must not be included here"});
+    }
+  }
+  return out;
+}
+
+}  // namespace tidy

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <map>
+
+#include "tidy.hpp"
+
+namespace tidy {
+namespace {
+
+// Headers whose tests are with those of another header, and why.
+std::map<std::string, std::string> const grouped = {
+    // Nothing but other headers or two numbers: the consumers include them.
+    {"include/purews/version.hpp", "tests/package/consumer/main.cpp"},
+    {"include/purews/purews.hpp", "tests/package/consumer/main.cpp"},
+    {"include/purews/server.hpp", "tests/package/consumer/server.cpp"},
+};
+
+// include/purews/wire/frame.hpp -> tests/wire/frame.cpp
+std::string twin_of(std::string const& header) {
+  if (auto const found = grouped.find(header); found != grouped.end()) return found->second;
+  std::string_view const folder = "include/purews/";
+  return "tests/" + header.substr(folder.size(), header.size() - folder.size() - 3) + "cpp";
+}
+
+}  // namespace
+
+report twins(tree const& files) {
+  report out;
+  for (file const& header : files) {
+    if (!header.in("include/purews/")) continue;
+    std::string const twin = twin_of(header.path);
+    if (find(files, twin) == nullptr) out.push_back({header.path, 1, "the header has no test " + twin});
+  }
+  return out;
+}
+
+}  // namespace tidy
