@@ -121,6 +121,12 @@ purews::transport_action action(std::string const& word) {
   throw std::runtime_error("no such action: " + word);
 }
 
+// What arrives together is one piece of input, so that the whole of it can be received at once.
+void add_input(vector& v, octets const& more) {
+  if (v.steps.empty() || v.steps.back().act) v.steps.emplace_back();
+  v.steps.back().in = join(v.steps.back().in, more);
+}
+
 void read_line(vector& v, words const& line) {
   using driver = machine_driver<purews::connection>;
   std::string const& word = line[0];
@@ -129,9 +135,9 @@ void read_line(vector& v, words const& line) {
   } else if (word == "output" && line.at(1) == "withheld") {
     v.withheld = true;
   } else if (word == "in") {
-    v.steps.push_back({payload(line, 1), {}});
+    add_input(v, payload(line, 1));
   } else if (word == "frame") {
-    v.steps.push_back({peer_frame(v.own, first_byte(line.at(1)), payload(line, 2)), {}});
+    add_input(v, peer_frame(v.own, first_byte(line.at(1)), payload(line, 2)));
   } else if (word == "eof") {
     v.steps.push_back({{}, [](purews::connection&, driver& d) { d.receive_eof(); }});
   } else if (word == "call") {
@@ -169,10 +175,22 @@ struct block {
   std::vector<std::pair<std::string, words>> variables{};
 };
 
+std::string part_of(std::string const& value, std::size_t n) {
+  std::istringstream parts(value);
+  std::string part;
+  for (std::size_t i = 0; i <= n; ++i)
+    if (!std::getline(parts, part, ',')) throw std::runtime_error(value + " has too few parts");
+  return part;
+}
+
 std::string replaced(std::string text, std::map<std::string, std::string> const& values) {
   for (auto const& [variable, value] : values)
-    for (std::size_t at = text.find('$' + variable); at != text.npos; at = text.find('$' + variable, at))
-      text.replace(at, variable.size() + 1, value);
+    for (std::size_t at = text.find('$' + variable); at != text.npos; at = text.find('$' + variable, at)) {
+      std::size_t const end = at + variable.size() + 1;
+      bool const one_part = end + 2 < text.size() && text[end] == '[' && text[end + 2] == ']';
+      std::string const by = one_part ? part_of(value, hex_digit(text[end + 1])) : value;
+      text.replace(at, variable.size() + 1 + (one_part ? 3 : 0), by);
+    }
   return text;
 }
 

@@ -114,20 +114,20 @@ TEST_CASE("4.2.1 H-20: a key that is not 16 bytes in base64 is refused", "[accep
   for (std::string_view const key : {
            "",
            "==",
-           "dGhlIHNhbXBsZSBub25jZQ",      // no padding
-           "dGhlIHNhbXBsZSBub25jZQ=",     // half of it
-           "dGhlIHNhbXBsZSBub25jZQ===",   // too much of it
-           "dGhlIHNhbXBsZSBub25j",        // 15 bytes
-           "dGhlIHNhbXBsZSBub25jZQo=",    // 17 bytes
-           "dGhlIHNhbXBsZSBub25jZ===",    // 22nd character is padding
-           "dGhlIHNhbXBsZSBub25jZQ=A",    // padding of the wrong form
-           "dGhlIHNhbXBsZSBub25jZQA=",    //
-           "dGhlIHNhbXBs ZSBub25jZ==",    // white space inside
-           " GhlIHNhbXBsZSBub25jZQ==",    // and in front
-           "dGhlIHNhbXBsZSBub25jZQ== ",   // and behind
-           "dGhlIHNhbXBs=SBub25jZQ==",    // padding inside
-           "dGhlIHNhbXBsZSBub25-ZQ==",    // the URL's alphabet
-           "dGhlIHNhbXBsZSBub25_ZQ==",    //
+           "dGhlIHNhbXBsZSBub25jZQ",     // no padding
+           "dGhlIHNhbXBsZSBub25jZQ=",    // half of it
+           "dGhlIHNhbXBsZSBub25jZQ===",  // too much of it
+           "dGhlIHNhbXBsZSBub25j",       // 15 bytes
+           "dGhlIHNhbXBsZSBub25jZQo=",   // 17 bytes
+           "dGhlIHNhbXBsZSBub25jZ===",   // 22nd character is padding
+           "dGhlIHNhbXBsZSBub25jZQ=A",   // padding of the wrong form
+           "dGhlIHNhbXBsZSBub25jZQA=",   //
+           "dGhlIHNhbXBs ZSBub25jZ==",   // white space inside
+           " GhlIHNhbXBsZSBub25jZQ==",   // and in front
+           "dGhlIHNhbXBsZSBub25jZQ== ",  // and behind
+           "dGhlIHNhbXBs=SBub25jZQ==",   // padding inside
+           "dGhlIHNhbXBsZSBub25-ZQ==",   // the URL's alphabet
+           "dGhlIHNhbXBsZSBub25_ZQ==",   //
            "dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==",
        })
     CHECK_FALSE(is_valid_key(key));

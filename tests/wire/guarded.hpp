@@ -25,7 +25,7 @@ class guarded {
   guarded& operator=(guarded const&) = delete;
   ~guarded() { ::munmap(begin_ - page, size + 2 * page); }
 
-  std::byte* first(std::size_t) const { return begin_; }               ///< n bytes right behind the one page
+  std::byte* first(std::size_t) const { return begin_; }                ///< n bytes right behind the one page
   std::byte* last(std::size_t n) const { return begin_ + (size - n); }  ///< n bytes right before the other
 
  private:
@@ -33,8 +33,8 @@ class guarded {
   std::byte* begin_;
 };
 
-/// `size` bytes at the end of an allocation of exactly `alignment + size`, which is aligned to 64 bytes. A sanitizer sees
-/// the first byte too far; what is in front keeps a pattern.
+/// `size` bytes at the end of an allocation of exactly `alignment + size`, which is aligned to 64 bytes. A sanitizer
+/// sees the first byte too far; what is in front keeps a pattern.
 class exact {
  public:
   exact(std::size_t alignment, std::size_t size) : alignment_{alignment} {

@@ -132,7 +132,8 @@ TEST_CASE("H-53: a malformed first line is refused") {
        {"HTTP/1.1\r\n\r\n", "HTTP/1.1 \r\n\r\n", "HTTP/1.1 10\r\n\r\n", "HTTP/1.1 1010 x\r\n\r\n",
         "HTTP/1.1 099 x\r\n\r\n", "HTTP/1.1 +10 x\r\n\r\n", "HTTP/1.1  101 x\r\n\r\n", "HTTP/1.1 101x\r\n\r\n",
         "HTTP/1.1 101 x\n\r\n", "HTTP/1.1 101 x\rHTTP\r\n\r\n", "HTTP/1.1 101 \x01\r\n\r\n",
-        "HTTP/1.1 101\tx\r\n\r\n", "ICY 200 OK\r\n\r\n", "\r\nHTTP/1.1 101 x\r\n\r\n", "HTTP/1.1x101 x\r\n\r\n", "\x15\x03\x01"})
+        "HTTP/1.1 101\tx\r\n\r\n", "ICY 200 OK\r\n\r\n", "\r\nHTTP/1.1 101 x\r\n\r\n", "HTTP/1.1x101 x\r\n\r\n",
+        "\x15\x03\x01"})
     CHECK(fault_of(text, response) == error::status_line_syntax);
 }
 
@@ -208,7 +209,8 @@ TEST_CASE("H-60: the limits are exact, and known at one byte above", "[hazard-47
     CHECK(http_status_for(error::head_line_too_long) == 431);
   }
   SECTION("the whole head: 431") {
-    std::string head = "GET / HTTP/1.1\r\nA: " + std::string(8000, 'x') + "\r\nB: ";
+    std::string const x(8000, 'x');
+    std::string head = "GET / HTTP/1.1\r\nA: " + x + "\r\nB: " + x + "\r\nC: ";
     head += std::string(16384 - 4 - head.size(), 'y') + "\r\n\r\n";
     REQUIRE(head.size() == 16384);
     CHECK(parse_whole(head + "frames").progress == http_progress::done);

@@ -119,7 +119,8 @@ TEST_CASE("5.3: masking touches nothing before or behind its span", "[masking]")
 TEST_CASE("5.3: masking finds the one byte that is not ASCII, wherever it is", "[masking]") {
   std::mt19937 random{22};
   std::size_t failures = 0;
-  for (std::size_t const size : {1U, 3U, 4U, 7U, 8U, 15U, 16U, 17U, 32U, 33U, 63U, 64U, 65U, 96U, 128U, 129U, 200U, 511U})
+  for (std::size_t const size :
+       {1U, 3U, 4U, 7U, 8U, 15U, 16U, 17U, 32U, 33U, 63U, 64U, 65U, 96U, 128U, 129U, 200U, 511U})
     for (std::size_t at = 0; at < size; ++at) {
       sample const s = make_sample(size, at, random);
       std::vector<std::byte> first(size + 5), second(size + 9);

@@ -35,8 +35,8 @@ TEST_CASE("H-63: headers of the application with control characters or reserved 
   CHECK(are_writable({}));
   CHECK(writable("Set-Cookie", "a=\"b\"; Path=/; \xC3\xA4\t"));
   CHECK(writable("X-Empty", ""));
-  for (std::string const& value : {std::string("a\r\nX: y"), std::string("a\r"), std::string("\n"), std::string("a\0", 2),
-                                   std::string("\x7F"), std::string("\x1B[0m")})
+  for (std::string const& value : {std::string("a\r\nX: y"), std::string("a\r"), std::string("\n"),
+                                   std::string("a\0", 2), std::string("\x7F"), std::string("\x1B[0m")})
     CHECK_FALSE(writable("X", value));
   for (std::string const& name : {std::string(""), std::string("a b"), std::string("a:"), std::string("a\r\nb"),
                                   std::string("a\0", 2), std::string("\xC3\xA4"), std::string("a\x7F")})

@@ -197,8 +197,7 @@ TEST_CASE("8.1 U-02: four-byte sequences agree with the table at every edge and 
     for (unsigned b = 0; b < 256; ++b)
       for (char const c : {'\x41', '\x7F', '\x80', '\xBF', '\xC0'})
         for (char const d : {'\x7F', '\x80', '\xBF', '\xC2'})
-          failures += !agrees_at_every_cut(
-              {static_cast<char>(a), static_cast<char>(b), c, d});
+          failures += !agrees_at_every_cut({static_cast<char>(a), static_cast<char>(b), c, d});
   CHECK(failures == 0);
 }
 

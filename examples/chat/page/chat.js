@@ -333,7 +333,7 @@ function drawStanding(node, m, own) {
     standing.append(`Not sent: ${m.reason}. `, button('link', 'Try again', () => client.retry(channel, m.id)), ' ',
                     button('link', 'Delete', () => client.discard(channel, m.id)));
   } else if (own) {
-    const mark = element('span', 'mark', state === 'stored' ? '✓' : 'Sending…');
+    const mark = element('span', 'mark', state === 'stored' ? '✓' : state === 'sent' ? 'Sending…' : 'Waiting…');
     if (state === 'stored') {
       mark.title = `Stored, ${fullTime(m.time)}`;
       mark.setAttribute('role', 'img');

@@ -72,8 +72,8 @@ class sha1_kernel {
 
 // The values do not move from one variable to the next, as in the standard's text: their roles do.
 template <sha1_kernel::phase Phase>
-constexpr void sha1_kernel::step(std::uint32_t a, std::uint32_t& b, std::uint32_t c, std::uint32_t d,
-                                 std::uint32_t& e, std::uint32_t word) noexcept {
+constexpr void sha1_kernel::step(std::uint32_t a, std::uint32_t& b, std::uint32_t c, std::uint32_t d, std::uint32_t& e,
+                                 std::uint32_t word) noexcept {
   if constexpr (Phase == phase::choose) e += (d ^ (b & (c ^ d))) + 0x5A827999U;
   if constexpr (Phase == phase::parity) e += (b ^ c ^ d) + 0x6ED9EBA1U;
   if constexpr (Phase == phase::majority) e += ((b & c) + (d & (b ^ c))) + 0x8F1BBCDCU;

@@ -33,7 +33,8 @@ class mask_kernel {
   static bool run_at(simd_level level, std::byte* to, std::byte const* from, std::size_t size,
                      std::uint32_t key) noexcept;
 
-  /// The definition, byte by byte. RFC 6455 section 5.3: transformed-octet-i = original-octet-i XOR key-octet-(i mod 4).
+  /// The definition, byte by byte. RFC 6455 section 5.3: transformed-octet-i = original-octet-i XOR key-octet-(i mod
+  /// 4).
   static constexpr bool naive(std::byte* to, std::byte const* from, std::size_t size, masking_key key,
                               std::size_t phase) noexcept;
 
@@ -41,12 +42,8 @@ class mask_kernel {
   struct word_pair {
     std::uint64_t words[2];
     constexpr std::uint64_t operator[](int i) const noexcept { return words[i]; }
-    friend constexpr word_pair operator^(word_pair x, word_pair y) noexcept {
-      return {{x[0] ^ y[0], x[1] ^ y[1]}};
-    }
-    friend constexpr word_pair operator|(word_pair x, word_pair y) noexcept {
-      return {{x[0] | y[0], x[1] | y[1]}};
-    }
+    friend constexpr word_pair operator^(word_pair x, word_pair y) noexcept { return {{x[0] ^ y[0], x[1] ^ y[1]}}; }
+    friend constexpr word_pair operator|(word_pair x, word_pair y) noexcept { return {{x[0] | y[0], x[1] | y[1]}}; }
   };
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__))
   using vector16 = std::uint64_t __attribute__((vector_size(16)));
@@ -77,9 +74,7 @@ class mask_kernel {
 
 // Bodies
 
-constexpr void mask(bytes data, masking_key key, std::size_t phase) noexcept {
-  mask_is_ascii(data, key, phase);
-}
+constexpr void mask(bytes data, masking_key key, std::size_t phase) noexcept { mask_is_ascii(data, key, phase); }
 
 constexpr bool mask_is_ascii(bytes data, masking_key key, std::size_t phase) noexcept {
   if (std::is_constant_evaluated()) return mask_kernel::naive(data.data(), data.data(), data.size(), key, phase);
@@ -226,7 +221,7 @@ inline bool mask_kernel::dispatch(std::byte* to, std::byte const* from, std::siz
 #if defined(__GNUC__) && defined(__x86_64__)
 // The same shape with vectors of 32 bytes, written out because a function's target cannot be a template's parameter.
 __attribute__((target("avx2"))) inline bool mask_kernel::above_64_avx2(std::byte* to, std::byte const* from,
-                                                                      std::size_t size, std::uint32_t key) noexcept {
+                                                                       std::size_t size, std::uint32_t key) noexcept {
   vector32 b0, b1, b2, b3;
   std::uint32_t const last = rotated(key, size);
   vector32 const head_key{key, key, key, key, key, key, key, key};

@@ -111,7 +111,8 @@ inline bool utf8_validator::feed_at(simd_level level, bytes_view piece) noexcept
 constexpr std::uint64_t utf8_validator::after(state from, unsigned byte) noexcept {
   bool const continuation = byte >= 0x80 && byte <= 0xBF;
   switch (from) {
-    case reject: return reject;
+    case reject:
+      return reject;
     case accept:
       if (byte <= 0x7F) return accept;
       if (byte >= 0xC2 && byte <= 0xDF) return one_more;
@@ -121,13 +122,20 @@ constexpr std::uint64_t utf8_validator::after(state from, unsigned byte) noexcep
       if (byte == 0xF0) return after_f0;
       if (byte >= 0xF1 && byte <= 0xF3) return three_more;
       return byte == 0xF4 ? after_f4 : reject;
-    case one_more: return continuation ? accept : reject;
-    case two_more: return continuation ? one_more : reject;
-    case after_e0: return continuation && byte >= 0xA0 ? one_more : reject;
-    case after_ed: return continuation && byte <= 0x9F ? one_more : reject;
-    case three_more: return continuation ? two_more : reject;
-    case after_f0: return continuation && byte >= 0x90 ? two_more : reject;
-    case after_f4: return continuation && byte <= 0x8F ? two_more : reject;
+    case one_more:
+      return continuation ? accept : reject;
+    case two_more:
+      return continuation ? one_more : reject;
+    case after_e0:
+      return continuation && byte >= 0xA0 ? one_more : reject;
+    case after_ed:
+      return continuation && byte <= 0x9F ? one_more : reject;
+    case three_more:
+      return continuation ? two_more : reject;
+    case after_f0:
+      return continuation && byte >= 0x90 ? two_more : reject;
+    case after_f4:
+      return continuation && byte <= 0x8F ? two_more : reject;
   }
   return reject;
 }
@@ -166,8 +174,7 @@ inline bool utf8_validator::is_ascii_up_to_64(std::byte const* from, std::size_t
     if (size > 32) all |= load<word>(from + 16) | load<word>(from + 24) | load<word>(last - 16) | load<word>(last - 24);
     return (all & high_bits) == 0;
   }
-  if (size >= 4)
-    return ((load<std::uint32_t>(from) | load<std::uint32_t>(from + size - 4)) & 0x8080'8080U) == 0;
+  if (size >= 4) return ((load<std::uint32_t>(from) | load<std::uint32_t>(from + size - 4)) & 0x8080'8080U) == 0;
   std::byte all{};
   for (std::size_t i = 0; i < size; ++i) all |= from[i];
   return (all & std::byte{0x80}) == std::byte{};

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSL-1.0
+// A chat for the browser: the page, the channels and their history, in one program.
+
+#include "../common/command_line.hpp"
+#include "../common/process.hpp"
+#include "server.hpp"
+
+namespace {
+
+int fail(int status, std::string const& sentence) {
+  std::fprintf(stderr, "chat_server: %s\n", sentence.c_str());
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string host = "127.0.0.1";
+  std::uint64_t port = 8080;
+  std::string where = "sqlite:chat.db";
+  command_line::program const program{"chat_server", "A chat for the browser, with its page, channels and history."};
+  command_line::flag const flags[] = {
+      {"--host", "HOST", &host, "address to listen on (127.0.0.1)"},
+      {"--port", "PORT", command_line::number{&port, 0, 65535}, "port, 0 for any free one (8080)"},
+      {"--store", "STORE", &where, "sqlite:FILE, or memory: which forgets all at the end (sqlite:chat.db)"},
+  };
+  auto const outcome = command_line::parse(argc, argv, program, flags);
+  if (outcome != command_line::outcome::run) return outcome == command_line::outcome::help ? 0 : 2;
+  if (where != "memory:" && (!where.starts_with("sqlite:") || where == "sqlite:"))
+    return fail(2, "there is no store '" + where + "': use --store sqlite:FILE or --store memory:");
+
+  auto opened = chat::open_store(where);
+  if (auto const* const error = std::get_if<chat::store_error>(&opened)) return fail(1, error->sentence);
+  if (where == "memory:") std::fputs("chat_server: memory: keeps nothing when the program ends\n", stderr);
+  process::raise_descriptor_limit();
+
+  chat::server server(*std::get<0>(opened));
+  auto const at = server.listen(host, static_cast<std::uint16_t>(port));
+  if (!at)
+    return fail(1, "cannot listen on " + host + " port " + std::to_string(port) + " (" + describe(at.error).c_str() +
+                       "): choose another with --port or --host");
+  process::stop_on_signals(server);
+  std::printf("listening on http://%s\n", text(at.address).c_str());
+  std::fflush(stdout);
+  server.run();
+}

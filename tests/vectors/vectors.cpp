@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "script.hpp"
+
+#include <map>
+#include <random>
+
+#include "support/catch.hpp"
+
+namespace {
+
+using namespace purews;
+using cuts = std::vector<std::size_t>;
+
+struct outcome {
+  std::vector<std::string> events;
+  test::octets out;
+  transport_action transport;
+};
+
+// After the end of a connection nothing that the peer sends is reported or answered.
+void go_on_after_the_end(test::vector const& v, connection& c, test::machine_driver<connection>& driver) {
+  if (c.current() != state::closed || c.transport() == transport_action::close) return;
+  driver.receive(test::peer_frame(v.own, 0x81, "too late"));
+  driver.receive(test::peer_frame(v.own, 0x89, "too late"));
+  driver.receive(test::peer_frame(v.own, 0x88, "\x03\xe8"));
+  driver.flush();
+  if (c.transport() == transport_action::close) throw std::runtime_error("closed too early");
+  driver.receive_eof();
+  driver.flush();
+  if (c.transport() != transport_action::close) throw std::runtime_error("not closed after the peer's end");
+}
+
+outcome run(test::vector const& v, cuts const& at, test::manner how) {
+  how.withhold = how.withhold || v.withheld;
+  how.overlap = how.overlap && !v.withheld;
+  options with{.limit = v.limit, .deliver = v.deliver};
+  if (v.own == role::client) with.entropy = test::zero_entropy;
+  connection c(v.own, with, instant{1'000'000'000});
+  test::machine_driver<connection> driver(c, how);
+  std::size_t base = 0;
+  auto cut = at.begin();
+  for (test::step const& step : v.steps) {
+    if (step.act) {
+      step.act(c, driver);
+      continue;
+    }
+    std::span<std::byte const> const in = step.in;
+    for (std::size_t done = 0; done < in.size();) {
+      while (cut != at.end() && *cut <= base + done) ++cut;
+      std::size_t const end = cut == at.end() || *cut > base + in.size() ? in.size() : *cut - base;
+      driver.receive(in.subspan(done, end - done));
+      done = end;
+    }
+    base += in.size();
+  }
+  driver.drain();
+  driver.flush();
+  outcome const result{driver.events, driver.output, c.transport()};
+  go_on_after_the_end(v, c, driver);
+  if (driver.events != result.events) throw std::runtime_error("an event after the end");
+  if (driver.output != result.out) throw std::runtime_error("output after the end");
+  return result;
+}
+
+std::vector<test::manner> const manners = {
+    {},
+    {.park_after = 0},
+    {.park_after = 1},
+    {.room = 4096},
+    {.room = 40},
+    {.write_max = 1},
+    {.write_max = 3, .writes_max = 1, .spans_max = 1},
+    {.write_max = 5, .overlap = true},
+    {.direct = true},
+    {.withhold = true},
+    {.park_after = 0, .room = 200, .write_max = 7, .writes_max = 1},
+    {.room = 60, .withhold = true},
+};
+
+std::string describe(cuts const& at, test::manner const& how) {
+  std::string text = "cut at";
+  for (std::size_t i = 0; i < at.size() && i < 20; ++i) text += ' ' + std::to_string(at[i]);
+  return text + (at.size() > 20 ? " ..." : "") + "; " + how.describe();
+}
+
+void check(test::vector const& v, cuts const& at, test::manner const& how) {
+  std::string problem;
+  try {
+    outcome const got = run(v, at, how);
+    if (got.events == v.events && got.out == v.out && got.transport == v.transport) return;
+    for (std::string const& e : got.events) problem += "\n  event " + e;
+    problem += "\n  out " + test::describe(got.out) + "\n  transport " + test::name(got.transport);
+  } catch (std::exception const& e) {
+    problem = e.what();
+  }
+  std::string expected;
+  for (std::string const& e : v.events) expected += "\n  event " + e;
+  expected += "\n  out " + test::describe(v.out) + "\n  transport " + test::name(v.transport);
+  FAIL(v.where << ": " << v.name << "\n" << describe(at, how) << "\ngot: " << problem << "\nexpected: " << expected);
+}
+
+cuts random_cuts(std::size_t size, std::mt19937& random) {
+  cuts at;
+  std::size_t const step = 1 + random() % (size < 40 ? size + 1 : 40);
+  for (std::size_t i = 1 + random() % step; i < size; i += 1 + random() % (2 * step)) at.push_back(i);
+  return at;
+}
+
+void check_all_ways(test::vector const& v) {
+  constexpr std::size_t long_input = 2048;
+  std::size_t const size = v.input_bytes();
+  cuts every;
+  for (std::size_t i = 1; i < size; ++i) every.push_back(i);
+  for (std::size_t i = 0; i < manners.size(); ++i) {
+    check(v, {}, manners[i]);
+    if (size < long_input || i < 3 || manners[i].direct) check(v, every, manners[i]);
+  }
+  std::mt19937 random(static_cast<unsigned>(size));
+  for (std::size_t i = 0; i < 24; ++i) check(v, random_cuts(size, random), manners[i % manners.size()]);
+  std::size_t turn = 0;
+  for (std::size_t i = 1; i < size; ++i) {
+    if (i > 64 && size - i > 64 && size > long_input && random() % size > 64) continue;
+    check(v, {i}, {});
+    check(v, {i}, manners[turn++ % manners.size()]);
+  }
+}
+
+// The tests run in the project's root; from elsewhere, this file says where the vectors are.
+std::string folder() {
+  std::string const here = __FILE__;
+  return here.substr(0, here.find_last_of('/') + 1);
+}
+
+std::vector<test::vector> const& vectors(std::string const& file) {
+  static std::map<std::string, std::vector<test::vector>> read;
+  auto const found = read.find(file);
+  return found != read.end() ? found->second : read.emplace(file, test::read_vectors(folder() + file)).first->second;
+}
+
+void check_file(std::string const& file) {
+  for (test::vector const& v : vectors(file)) DYNAMIC_SECTION(v.name) {
+      check_all_ways(v);
+      SUCCEED();
+    }
+}
+
+}  // namespace
+
+TEST_CASE("5.7: the examples of RFC 6455") { check_file("examples.vec"); }
+
+TEST_CASE("5: framing, F-01 to F-63", "[hazard-02][hazard-03][hazard-16][hazard-18]") { check_file("framing.vec"); }
+
+TEST_CASE("5.4: fragments and limits, F-25 to F-61", "[hazard-09][hazard-23][hazard-24][hazard-25][hazard-27]") {
+  check_file("fragments.vec");
+}
+
+TEST_CASE("8.1: UTF-8, U-01 to U-08") { check_file("utf8.vec"); }
+
+TEST_CASE("5.5.1 and 7: Close, C-01 to C-17", "[hazard-17][hazard-19]") { check_file("close.vec"); }
+
+TEST_CASE("a vector that expects something else is noticed") {
+  auto const& good = vectors("examples.vec").front();
+  auto const differs = [&](auto change) {
+    test::vector v = good;
+    change(v);
+    outcome const got = run(v, {}, {});
+    return got.events != v.events || got.out != v.out || got.transport != v.transport;
+  };
+  CHECK_FALSE(differs([](test::vector&) {}));
+  CHECK(differs([](test::vector& v) { v.events.clear(); }));
+  CHECK(differs([](test::vector& v) { v.out.push_back(std::byte{0}); }));
+  CHECK(differs([](test::vector& v) { v.transport = transport_action::close; }));
+}
