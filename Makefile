@@ -10,7 +10,8 @@ deps = $(if $(filter skip,$(DEPS)),@:,@.ci/deps)
 ctest = ctest --parallel $(JOBS)
 
 # Ninja where it is present; a build folder that exists keeps its generator.
-with_generator = CMAKE_GENERATOR="$${CMAKE_GENERATOR:-$$(command -v ninja >/dev/null && echo Ninja || echo 'Unix Makefiles')}"
+generator = $(if $(shell command -v ninja),Ninja,Unix Makefiles)
+with_generator = CMAKE_GENERATOR="$${CMAKE_GENERATOR:-$(generator)}"
 # A user who wants one program needs neither the packages of the tests nor our warnings as errors.
 configure_program = $(with_generator) cmake -S . -B build \
   $$(test -f build/CMakeCache.txt || echo -DPUREWS_BUILD_TESTS=OFF -DPUREWS_BUILD_BENCH=OFF) >/dev/null
@@ -30,8 +31,8 @@ build: ## build the programs, tests and benchmarks; programs are in build/bin/
 	@$(with_generator) cmake --preset release
 	@cmake --build build --parallel $(JOBS)
 
-check: build ## build and run the fast tests: no services, no browser
-	@$(ctest) --preset release --label-exclude 'service|cve'
+check: build ## build, and run the fast tests: no services, no browser, no packaging
+	@$(ctest) --preset release --label-regex 'unit|tidy'
 
 test: ## install, build and start what it takes, and run every test
 	$(deps) build chat bench test

@@ -43,7 +43,8 @@ std::optional<fault> hub::handle(client_id who, client& from, join const& reques
 
   auto read = store_.history(channel, history_messages);
   if (auto const* const error = std::get_if<store_error>(&read)) {
-    unavailable(who, *error, channel, {});
+    emit(kind::report, 0, {}, error->sentence);
+    unavailable(who, channel, {});
     return std::nullopt;
   }
   auto& last = std::get<past>(read);
@@ -90,33 +91,31 @@ void hub::part(client const& from, std::string const& channel) {
 void hub::commit(std::int64_t now_ms) {
   auto const batch = std::exchange(batch_, {});
   auto const senders = std::exchange(senders_, {});
-  if (!batch.empty()) {
-    auto const stored = store_.append(batch, now_ms);
-    auto const* const receipts = std::get_if<std::vector<receipt>>(&stored);
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      auto const& m = batch[i];
-      if (receipts == nullptr) {
-        unavailable(senders[i], std::get<store_error>(stored), m.channel, m.id);
-        continue;
-      }
-      auto const& got = (*receipts)[i];
-      emit(kind::send, senders[i], {}, ack_text(m.channel, m.id, got));
-      if (got.what == receipt::outcome::stored)
-        emit(kind::publish, 0, m.channel, message_text(m.channel, {m.user, m.id, m.text, got.seq, got.time}));
+  auto const stored = batch.empty() ? std::vector<receipt>() : store_.append(batch, now_ms);
+  auto const* const error = std::get_if<store_error>(&stored);
+  if (error != nullptr) emit(kind::report, 0, {}, error->sentence);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    auto const& m = batch[i];
+    if (error != nullptr) {
+      unavailable(senders[i], m.channel, m.id);
+      continue;
     }
+    auto const& got = std::get<0>(stored)[i];
+    emit(kind::send, senders[i], {}, ack_text(m.channel, m.id, got));
+    if (got.what == receipt::outcome::stored)
+      emit(kind::publish, 0, m.channel, message_text(m.channel, {m.user, m.id, m.text, got.seq, got.time}));
   }
   for (auto const& channel : std::exchange(changed_, {})) {
     std::vector<std::string> users;
     for (auto const& [user, connections] : present_[channel]) users.push_back(user);
     if (users.empty())
-      present_.erase(channel);
+      present_.erase(channel);  // and nobody is there to be told
     else
       emit(kind::publish, 0, channel, presence_text(channel, users));
   }
 }
 
-void hub::unavailable(client_id who, store_error const& why, std::string const& channel, std::string const& id) {
-  emit(kind::report, 0, {}, why.sentence);
+void hub::unavailable(client_id who, std::string const& channel, std::string const& id) {
   fault const again{"store_unavailable", "this could not be stored or read; send it again later", channel, id};
   emit(kind::send, who, {}, error_text(again));
 }

@@ -19,19 +19,11 @@ using client_id = std::uint64_t;
 
 /// Something that the hub wants done. Do them in order.
 struct output {
-  enum class kind {
-    send,         ///< text to one client
-    publish,      ///< text to all who are subscribed to channel
-    subscribe,    ///< client gets from now on what is published to channel
-    unsubscribe,  ///< ... and from now on no more
-    close,        ///< end the client's connection with code; text is the reason
-    report        ///< text is for the operator
-  };
-  kind what = kind::send;
+  enum class kind { send, publish, subscribe, unsubscribe, close, report } what;  ///< a report is for the operator
   client_id client = 0;
-  std::string channel;
-  std::string text;
-  std::uint16_t code = 0;
+  std::string channel;     ///< of publish, subscribe, unsubscribe
+  std::string text;        ///< of send, publish, report; the reason of a close
+  std::uint16_t code = 0;  ///< of close
 };
 
 /// The chat without any I/O: tell it who came, what they said and who went, and do what take_outputs() gives.
@@ -75,7 +67,7 @@ class hub {
 
   void judge(client_id who, client& from, std::optional<fault> const& wrong);
   void part(client const& from, std::string const& channel);
-  void unavailable(client_id who, store_error const& why, std::string const& channel, std::string const& id);
+  void unavailable(client_id who, std::string const& channel, std::string const& id);
   void emit(output::kind what, client_id who, std::string channel, std::string text, std::uint16_t code = 0) {
     outputs_.push_back({what, who, std::move(channel), std::move(text), code});
   }

@@ -5,16 +5,11 @@
 #include "../common/process.hpp"
 #include "server.hpp"
 
-namespace {
-
-int fail(int status, std::string const& sentence) {
-  std::fprintf(stderr, "chat_server: %s\n", sentence.c_str());
-  return status;
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
+  auto const fail = [](int status, std::string const& sentence) {
+    std::fprintf(stderr, "chat_server: %s\n", sentence.c_str());
+    return status;
+  };
   std::string host = "127.0.0.1";
   std::uint64_t port = 8080;
   std::string where = "sqlite:chat.db";

@@ -46,35 +46,30 @@ class fields {
  public:
   explicit fields(json const& from) : from_(from), wrong_{{}, {}, echo("channel"), echo("id")} {}
 
-  std::string word(char const* field) {
-    auto const at = from_.find(field);
-    if (at != from_.end() && at->is_string()) return *at;
-    fail("bad_message", field, at == from_.end() ? "is missing" : "must be a string");
-    return {};
+  std::string type() {
+    return take("type", "", [](std::string_view) { return std::string_view(); });
   }
-  std::string name(char const* field) { return checked("bad_name", field, name_flaw); }
-  std::string text(char const* field) { return checked("bad_text", field, text_flaw); }
-  std::string optional_name(char const* field) { return from_.contains(field) ? name(field) : std::string(); }
+  std::string text() { return take("text", "bad_text", text_flaw); }
+  std::string name(char const* field) { return take(field, "bad_name", name_flaw); }
+  std::string optional_name(char const* field) { return from_.contains(field) ? name(field) : ""; }
 
-  void fail(std::string code, std::string const& field, std::string_view flaw) {
-    if (!wrong_.code.empty()) return;
-    wrong_.code = std::move(code);
-    wrong_.message = "\"" + field + "\" " + std::string(flaw);
+  void fail(char const* code, std::string const& field, std::string_view flaw) {
+    if (wrong_.code.empty()) wrong_ = {code, "\"" + field + "\" " + std::string(flaw), wrong_.channel, wrong_.id};
   }
-
   client_message give(client_message taken) const { return wrong_.code.empty() ? std::move(taken) : wrong_; }
 
  private:
-  std::string checked(char const* code, char const* field, std::string_view (*flaw)(std::string_view)) {
-    auto value = word(field);
-    if (auto const found = flaw(value); !found.empty()) fail(code, field, found);
+  std::string take(char const* field, char const* code, std::string_view (*flaw)(std::string_view)) {
+    auto value = echo(field);
+    if (!from_.contains(field) || !from_[field].is_string())
+      fail("bad_message", field, from_.contains(field) ? "must be a string" : "is missing");
+    else if (auto const found = flaw(value); !found.empty())
+      fail(code, field, found);
     return value;
   }
-
   std::string echo(char const* field) const {
     auto const at = from_.find(field);
-    std::string value = at != from_.end() && at->is_string() ? *at : "";
-    return value.size() <= name_bytes_max ? value : "";
+    return at != from_.end() && at->is_string() ? at->get<std::string>() : "";
   }
 
   json const& from_;
@@ -82,6 +77,10 @@ class fields {
 };
 
 std::string dump(json const& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+json to_json(stored_message const& m) {
+  return {{"user", m.user}, {"text", m.text}, {"id", m.id}, {"seq", m.seq}, {"time", m.time}};
+}
 
 }  // namespace
 
@@ -92,28 +91,23 @@ client_message parse(std::string_view text) {
   if (!request.is_object()) return fault{"bad_message", "a message is a JSON object", {}, {}};
 
   fields from(request);
-  auto const type = from.word("type");
+  auto const type = from.type();
   if (type == "join") return from.give(join{from.name("channel"), from.name("user"), from.optional_name("device")});
   if (type == "leave") return from.give(leave{from.name("channel")});
-  if (type == "message") return from.give(message{from.name("channel"), from.text("text"), from.optional_name("id")});
+  if (type == "message") return from.give(message{from.name("channel"), from.text(), from.optional_name("id")});
   from.fail("unknown_type", "type", "must be join, leave or message");
   return from.give(fault{});
 }
 
 std::string message_text(std::string const& channel, stored_message const& m) {
-  return dump({{"type", "message"},
-               {"channel", channel},
-               {"user", m.user},
-               {"text", m.text},
-               {"id", m.id},
-               {"seq", m.seq},
-               {"time", m.time}});
+  json text = {{"type", "message"}, {"channel", channel}};
+  text.update(to_json(m));
+  return dump(text);
 }
 
 std::string history_text(std::string const& channel, past const& last) {
   json all = json::array();
-  for (auto const& m : last.messages)
-    all.push_back({{"user", m.user}, {"text", m.text}, {"id", m.id}, {"seq", m.seq}, {"time", m.time}});
+  for (auto const& m : last.messages) all.push_back(to_json(m));
   return dump({{"type", "history"}, {"channel", channel}, {"epoch", last.epoch}, {"messages", std::move(all)}});
 }
 

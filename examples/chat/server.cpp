@@ -2,7 +2,6 @@
 #include "server.hpp"
 
 #include <chrono>
-#include <random>
 
 #include "page.hpp"
 
@@ -22,11 +21,6 @@ constexpr purews::header_field page_headers[] = {
     {"Cache-Control", "no-cache"},
 };
 
-std::string random_prefix() {
-  std::random_device random;
-  return std::to_string(random()) + "-" + std::to_string(random());
-}
-
 std::int64_t unix_ms() {
   using namespace std::chrono;
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
@@ -35,8 +29,11 @@ std::int64_t unix_ms() {
 }  // namespace
 
 server::server(store& truth)
-    : hub_(truth, random_prefix()), io_({.limits = {.message_bytes_max = message_bytes_max}}) {
-  serve_page();
+    : hub_(truth, std::to_string(unix_ms())), io_({.limits = {.message_bytes_max = message_bytes_max}}) {
+  for (auto const& file : page())
+    io_.get(file.path, [&file](purews::http_exchange& exchange) {
+      exchange.answer({.content_type = file.type, .headers = page_headers, .body = std::as_bytes(file.body)});
+    });
   purews::websocket_route ws;  // without a list of origins: pages of this server only
   ws.on_open = [this](purews::session& s) {
     sessions_[s.id()] = &s;
@@ -54,17 +51,12 @@ server::server(store& truth)
   io_.route("/ws", std::move(ws));
 }
 
-void server::serve_page() {
-  for (auto const& file : page())
-    io_.get(file.path, [&file](purews::http_exchange& exchange) {
-      exchange.answer({.content_type = file.type, .headers = page_headers, .body = std::as_bytes(file.body)});
-    });
-}
-
 /// Does what the hub wants. Through the loop's queue, because publishing goes that way: so all stays in its order.
 void server::settle() {
   for (auto& each : hub_.take_outputs()) {
-    if (each.what == output::kind::publish)
+    if (each.what == output::kind::report)
+      std::fprintf(stderr, "chat_server: %s\n", each.text.c_str());
+    else if (each.what == output::kind::publish)
       io_.publish(each.channel, each.text);
     else
       io_.loop().post([this, what = std::move(each)] { perform(what); });
@@ -80,21 +72,16 @@ void server::commit() {
 }
 
 void server::perform(output const& what) {
-  if (what.what == output::kind::report) std::fprintf(stderr, "chat_server: %s\n", what.text.c_str());
+  using enum output::kind;
   auto const at = sessions_.find(what.client);
   if (at == sessions_.end()) return;
   purews::session& to = *at->second;
-  switch (what.what) {
-    case output::kind::subscribe: return to.subscribe(what.channel);
-    case output::kind::unsubscribe: return to.unsubscribe(what.channel);
-    case output::kind::close: return void(to.close(static_cast<purews::status_code>(what.code), what.text));
-    case output::kind::send:
-      // Rather gone than with a hole: the page comes back and catches up.
-      if (to.send(what.text) == purews::refusal::queue_full) to.close(purews::status_code::try_again_later, "too slow");
-      return;
-    case output::kind::publish:
-    case output::kind::report: return;
-  }
+  if (what.what == subscribe) to.subscribe(what.channel);
+  if (what.what == unsubscribe) to.unsubscribe(what.channel);
+  if (what.what == close) to.close(static_cast<purews::status_code>(what.code), what.text);
+  // Rather gone than with a hole: the page comes back and catches up.
+  if (what.what == send && to.send(what.text) == purews::refusal::queue_full)
+    to.close(purews::status_code::try_again_later, "too slow");
 }
 
 }  // namespace chat

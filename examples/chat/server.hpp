@@ -18,7 +18,6 @@ class server {
   void stop() noexcept { io_.stop(); }  ///< also from signal handlers
 
  private:
-  void serve_page();
   void settle();
   void commit();
   void perform(output const& what);

@@ -43,6 +43,8 @@ struct row {
   }
 };
 
+constexpr auto nothing = [](row) {};
+
 class sqlite_store final : public store {
  public:
   ~sqlite_store() override {
@@ -58,8 +60,8 @@ class sqlite_store final : public store {
 
     std::string version, tables;
     if (!ask(version, "PRAGMA user_version") || !ask(tables, "SELECT count(*) FROM sqlite_master")) return false;
-    if (version == "0" && tables != "0") return fail("belongs to another program: leave it alone");
-    if (version != "0" && version != "1") return fail("was written by a newer chat_server: use that one");
+    if (version != "1" && (version != "0" || tables != "0"))
+      return fail("belongs to another program or a newer chat_server: leave it alone");
     std::string mode, health;
     if (!ask(mode, "PRAGMA journal_mode=WAL") || !execute(settings)) return false;
     if (mode == "memory") return execute(schema) && execute("PRAGMA max_page_count=65536");
@@ -98,13 +100,11 @@ class sqlite_store final : public store {
     receipt got;
     auto const repeat = [&](row r) { got = {receipt::outcome::duplicate, r.number(0), r.number(1)}; };
     auto const fresh = [&](row r) { got = {receipt::outcome::stored, r.number(0), now_ms}; };
-    bool good = run(first_seq, repeat, m.channel, m.user, m.device, m.id);
-    if (good && got.seq == 0)
-      good = run(next_seq, fresh, m.channel) &&
-             run(
-                 insert, [](row) {}, m.channel, got.seq, now_ms, m.user, m.device, m.id, m.text);
+    if (!run(first_seq, repeat, m.channel, m.user, m.device, m.id)) return false;
+    if (got.seq == 0 && !run(next_seq, fresh, m.channel)) return false;
     receipts.push_back(got);
-    return good;
+    return got.what == receipt::outcome::duplicate ||
+           run(insert, nothing, m.channel, got.seq, now_ms, m.user, m.device, m.id, m.text);
   }
 
   /// Runs a statement that answers with one text, if with any.

@@ -104,8 +104,8 @@ class echo_machine {
     std::size_t const from_queue = n < queue_.size() ? n : queue_.size();
     queue_.erase(0, from_queue);
     n -= from_queue;
-    std::memmove(loan_.data(), loan_.data() + n, used_ - n);
     used_ -= n;
+    if (n > 0) std::memmove(loan_.data(), loan_.data() + n, used_);
   }
 
   purews::transport_action transport() const noexcept {

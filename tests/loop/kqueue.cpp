@@ -16,15 +16,11 @@ extern "C" int kevent(int, struct kevent const*, int, struct kevent*, int, times
 }
 #endif
 
-namespace {
-
 struct nobody {
   using stream = purews::kqueue_loop::stream<echo_machine, nobody>;
   void on_events(stream&) noexcept {}
   void on_end(stream&) noexcept {}
 };
-
-}  // namespace
 
 template class purews::readiness_loop<purews::kqueue_poller>;
 template class purews::readiness_listener<purews::kqueue_loop>;

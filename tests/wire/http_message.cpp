@@ -38,6 +38,9 @@ TEST_CASE("RFC 9110 5.1: headers are found without regard to case, the first one
   CHECK(request.header("COOKIE") == "a=1");
   CHECK(request.header_count("cookie") == 2);
   CHECK(request.find("cookie", 1) == 1);
+  CHECK(request.match("cookie").count == 2);
+  CHECK(request.match("cookie").value == "a=1");
+  CHECK(request.match("Absent").count == 0);
   CHECK(request.line(1).name == "cOOKIE");
   CHECK(request.line(1).value == "b=2");
   CHECK(request.header_count("Empty") == 1);

@@ -178,13 +178,17 @@ TEST_CASE("8.1 U-02: all two-byte and three-byte sequences agree with the table,
       failures += both.feed(bytes_view{text, 2}) != (two_bytes.fault == 2) || both.finished() != two_bytes.whole;
       for (unsigned c = 0; c < 256; ++c) {
         text[2] = static_cast<std::byte>(c);
+        utf8_validator whole;
+        bool const fed = whole.feed(text);
+        if (two_bytes.fault < 2) {  // decided already
+          failures += fed || whole.finished();
+          continue;
+        }
         verdict const expected = judge(text);
-        utf8_validator three = two, rest = one, whole;
-        failures += three.feed(bytes_view{text + 2, 1}) != (expected.fault == 3);
-        failures += rest.feed(bytes_view{text + 1, 2}) != (expected.fault == 3);
-        failures += whole.feed(text) != (expected.fault == 3);
-        failures += three.finished() != expected.whole || rest.finished() != expected.whole ||
-                    whole.finished() != expected.whole;
+        utf8_validator three = two, rest = one;
+        failures += fed != (expected.fault == 3) || whole.finished() != expected.whole;
+        failures += three.feed(bytes_view{text + 2, 1}) != fed || three.finished() != expected.whole;
+        failures += rest.feed(bytes_view{text + 1, 2}) != fed || rest.finished() != expected.whole;
       }
     }
   }
@@ -209,7 +213,7 @@ TEST_CASE("8.1 U-02: a bad sequence is found wherever it lies in a long text, at
     for (unsigned char const b : edges)
       for (unsigned char const c : edges)
         for (unsigned char const d : edges) {
-          if (a < 0xC0 && b < 0xC0 && d >= 0xC0 && n++ % 8 != 0) continue;  // mostly the same again
+          if (a < 0xC0 && n++ % 8 != 0) continue;  // mostly the same again
           text = surroundings[n % 4];
           std::size_t const at = 12 * (n / 4 % 10) + n / 40 % 8;  // mostly cuts the filler's code points too
           std::size_t const boundary = at / 12 * 12;              // a boundary of every filler
@@ -244,7 +248,7 @@ TEST_CASE("8.1: a code point may be anywhere against the vectors, and cut off at
 TEST_CASE("8.1 U-03 U-04: the first piece that shows the fault is refused, however the text is cut", "[utf8]") {
   std::mt19937 random{81};
   std::size_t failures = 0;
-  for (int n = 0; n < 20'000; ++n) {
+  for (int n = 0; n < 6'000; ++n) {
     std::string text;
     std::size_t const size = random() % 500;
     auto const mix = random() % 3;

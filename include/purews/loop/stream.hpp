@@ -128,10 +128,12 @@ template <class Loop, byte_machine Machine, class Owner>
 void readiness_stream<Loop, Machine, Owner>::on_ready(interest what) noexcept {
   if (connecting_) return finish_connecting();
   if (has(what, interest::write)) blocked_ = false;
-  if (!has(what, interest::read) || read()) settle();
+  // Reading settles by itself; for what is only readable once is enough.
+  if (has(what, interest::read) && wants_read() && (!read() || !has(what, interest::write))) return;
+  settle();
 }
 
-/// RFC 6455 has no rule on time; the contract says: read before advance. Bytes that wait may be what the deadline asks.
+/// Reads before it advances: the bytes that wait may be what the deadline asks for.
 template <class Loop, byte_machine Machine, class Owner>
 void readiness_stream<Loop, Machine, Owner>::on_timer() noexcept {
   if (machine_.deadline() <= loop_.now() && wants_read() && !read()) return;

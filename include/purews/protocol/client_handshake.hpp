@@ -112,12 +112,11 @@ struct answer_judgement {
 
 /// Judges the subprotocol: at most one header, with exactly one of those that were offered. RFC 6455 section 4.1.
 inline answer_judgement judge_subprotocol(http_response const& answer, client_request const& request) noexcept {
-  std::size_t const headers = answer.header_count(header_name::subprotocol);
+  auto const [headers, chosen] = answer.match(header_name::subprotocol);
   if (headers == 0) {
     bool const missed = request.subprotocol == subprotocol_use::required && !request.subprotocols.empty();
     return {.fault = missed ? error::answer_subprotocol : error::none};
   }
-  std::string_view const chosen = answer.header(header_name::subprotocol);
   if (headers == 1)
     for (std::string_view const offer : request.subprotocols)
       if (offer == chosen) return {.subprotocol = offer};
@@ -131,18 +130,17 @@ inline answer_judgement judge_answer(http_response const& answer, client_request
                                      std::string_view key) noexcept {
   if (answer.status() != 101) return {.fault = error::answer_status};
   if (answer.version_minor() == 0) return {.fault = error::http_version};
-  bool const upgrades = answer.header_count(header_name::upgrade) == 1;
-  if (!upgrades || !iequals(answer.header(header_name::upgrade), "websocket")) return {.fault = error::answer_upgrade};
+  auto const [upgrades, upgrade] = answer.match(header_name::upgrade);
+  if (upgrades != 1 || !iequals(upgrade, "websocket")) return {.fault = error::answer_upgrade};
   if (!header_lists(answer, header_name::connection, "upgrade")) return {.fault = error::answer_connection};
   accept_key_text const expected = accept_key(key);
-  bool const one_accept = answer.header_count(header_name::accept) == 1;
-  if (!one_accept || answer.header(header_name::accept) != std::string_view(expected))
-    return {.fault = error::answer_accept};
+  auto const [accepts, accept] = answer.match(header_name::accept);
+  if (accepts != 1 || accept != std::string_view(expected)) return {.fault = error::answer_accept};
   answer_judgement result = judge_subprotocol(answer, request);
   if (result.fault != error::none) return result;
-  std::size_t const extensions = answer.header_count(header_name::extensions);
-  if (extensions > 1 || (extensions == 1 && request.extensions.empty())) return {.fault = error::answer_extension};
-  result.extensions = answer.header(header_name::extensions);
+  auto const [headers, extensions] = answer.match(header_name::extensions);
+  if (headers > 1 || (headers == 1 && request.extensions.empty())) return {.fault = error::answer_extension};
+  result.extensions = extensions;
   return result;
 }
 

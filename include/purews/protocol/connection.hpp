@@ -66,6 +66,7 @@ class connection {
  private:
   friend class endpoint;
 
+  event next_of_any_kind() noexcept;
   void move(trigger why) noexcept { state_ = next_state(state_, why); }
   refusal may_send() const noexcept;
   refusal queue_close(status_code code, std::string_view reason) noexcept;
@@ -155,6 +156,12 @@ inline void connection::receive_eof(instant t) noexcept {
 }
 
 inline event connection::next() noexcept {
+  event whole;
+  if (state_ == state::open && decoder_.next_whole(pipe_.in, *with_, whole)) return whole;
+  return next_of_any_kind();
+}
+
+inline event connection::next_of_any_kind() noexcept {
   if (pipe_.broken() && alive()) fail(error::out_of_memory);
   while (alive()) {
     event const received = decoder_.next(pipe_.in, *with_);

@@ -24,6 +24,10 @@ class decoder {
   /// decoder, valid until the following call. After `failed` it must not be called again. RFC 6455 section 5.
   event next(input& in, options const& with) noexcept;
 
+  /// Takes a message that lies whole in the input as one plain frame, which is what nearly all are. False, with
+  /// nothing changed, for everything else and for every fault: next() deals with those.
+  bool next_whole(input& in, options const& with, event& out) noexcept;
+
   /// The room of a cut message, for the transport to read into directly; at most what its frame still lacks. Empty
   /// if there is none, or if it is not worth it. What was read must be lent to the input, and is not copied again.
   bytes receive_room() noexcept;
@@ -79,6 +83,42 @@ inline event decoder::next(input& in, options const& with) noexcept {
     event const e = piece(in, with);
     if (e.what != kind::none || in_frame_) return e;
   }
+}
+
+inline bool decoder::next_whole(input& in, options const& with, event& out) noexcept {
+  bytes const there = in.unread();
+  if (in_frame_ || carried_ != 0 || delivered_ || with.deliver != delivery::whole || there.size() < 2) return false;
+  unsigned const first = std::to_integer<unsigned>(there[0]);
+  unsigned const second = std::to_integer<unsigned>(there[1]);
+  bool const server = own_ == role::server;
+  auto const& errors = first_byte_errors.of[static_cast<int>(where_)][static_cast<int>(reserved_bits::none)];
+  // FIN, not a control frame, and masked as it must be.
+  if (errors[first] != error::none || (first & 0x88U) != 0x80U || (second >> 7 != 0) != server) return false;
+  if (where_ == message_state::inside) return false;
+  std::size_t length = second & 0x7FU;
+  std::size_t head = server ? 6 : 2;
+  if (length >= 126) {
+    if (length == 127 || there.size() < 4) return false;
+    length = load_be16(there.data() + 2);
+    head += 2;
+    if (length < 126) return false;
+  }
+  if (there.size() < head + length) return false;
+  if (length > with.limit.message_bytes_max || length > with.limit.frame_bytes_max) return false;
+  bytes const payload = there.subspan(head, length);
+  auto const op = static_cast<opcode>(first & 0xFU);
+  masking_key key;
+  if (server) std::memcpy(key.octets, there.data() + head - 4, 4);
+  bool const ascii = server && mask_is_ascii(payload, key);
+  if (op == opcode::text && !ascii && !is_valid_utf8(payload)) {
+    if (server) mask(payload, key);  // next() finds it again, and reports it
+    return false;
+  }
+  in.drop(head + length);
+  out.what = kind::message;
+  out.op = op;
+  out.payload = payload;
+  return true;
 }
 
 inline bytes decoder::receive_room() noexcept {

@@ -47,8 +47,9 @@ inline bool may_lack_origin(http_request const& request) noexcept {
 /// for a request without Origin see may_lack_origin. Stops: cross-site hijacking. RFC 6455 section 10.2.
 inline bool same_origin(http_request const& request, origin_scheme scheme = origin_scheme::http_or_https) noexcept {
   if (may_lack_origin(request)) return true;
-  if (request.header_count("Origin") != 1) return false;
-  origin const page = parse_origin(request.header("Origin"));
+  auto const [origins, text] = request.match("Origin");
+  if (origins != 1) return false;
+  origin const page = parse_origin(text);
   bool const secure = iequals(page.scheme, "https");
   if (!secure && !iequals(page.scheme, "http")) return false;
   if (scheme == origin_scheme::https && !secure) return false;
@@ -61,8 +62,9 @@ inline bool same_origin(http_request const& request, origin_scheme scheme = orig
 /// not an origin allows nobody. For a request without Origin see may_lack_origin. RFC 6455 section 10.2.
 inline bool origin_allowed(http_request const& request, std::span<std::string_view const> allowed) noexcept {
   if (may_lack_origin(request)) return true;
-  if (request.header_count("Origin") != 1) return false;
-  origin const page = parse_origin(request.header("Origin"));
+  auto const [origins, text] = request.match("Origin");
+  if (origins != 1) return false;
+  origin const page = parse_origin(text);
   for (std::string_view const entry : allowed)
     if (page == parse_origin(entry)) return true;
   return false;

@@ -71,15 +71,13 @@ std::size_t write_accept(bytes out, acceptance const& how, std::string_view key)
 
 /// Judges the framing of a body by Content-Length; see request_judgement. RFC 9112 section 6.
 inline request_judgement judge_body(http_request const& request, std::uint32_t body_bytes_max) noexcept {
-  std::size_t const lengths = request.header_count(header_name::content_length);
+  auto const [lengths, text] = request.match(header_name::content_length);
   if (request.header_count(header_name::transfer_encoding) > 0)
     // RFC 9112 6.1: with both, the message "might indicate an attempt to perform request smuggling".
     return {.fault = lengths > 0 ? error::body_framing : error::transfer_encoding};
   if (lengths == 0) return {};
-  std::string_view const text = request.header(header_name::content_length);
-  // More digits than any size has: "too big" and "not a number" are told apart by the digits alone.
   if (lengths > 1 || !is_all(text, http_char_table::digit)) return {.fault = error::body_framing};
-  decimal const length = parse_decimal(text, body_bytes_max);
+  decimal const length = parse_decimal(text, body_bytes_max);  // all digits: invalid means above the limit
   if (!length.valid) return {.fault = error::body_too_big};
   return {.body_bytes = static_cast<std::uint32_t>(length.value)};
 }
@@ -101,18 +99,17 @@ inline bool is_upgrade(http_request const& request) noexcept {
 }
 
 inline error check_host(http_request const& request) noexcept {
-  std::size_t const hosts = request.header_count("Host");
+  auto const [hosts, host] = request.match("Host");
   if (hosts == 0 && request.version_minor() == 0) return error::none;
-  if (hosts != 1 || parse_authority(request.header("Host")).fault != uri_fault::none) return error::host_invalid;
+  if (hosts != 1 || parse_authority(host).fault != uri_fault::none) return error::host_invalid;
   return error::none;
 }
 
 /// Checks that exactly one Sec-WebSocket-Version says 13. RFC 6455 section 4.2.1(6).
 inline error check_version(http_request const& request) noexcept {
-  std::size_t const versions = request.header_count(header_name::version);
+  auto const [versions, version] = request.match(header_name::version);
   if (versions == 0) return error::upgrade_version_missing;
-  bool const is_ours = versions == 1 && request.header(header_name::version) == websocket_version;
-  return is_ours ? error::none : error::upgrade_version;
+  return versions == 1 && version == websocket_version ? error::none : error::upgrade_version;
 }
 
 inline error check_upgrade(http_request const& request) noexcept {
@@ -122,12 +119,12 @@ inline error check_upgrade(http_request const& request) noexcept {
   if (!header_lists(request, header_name::upgrade, "websocket")) return error::upgrade_missing;
   if (!header_lists(request, header_name::connection, "upgrade")) return error::upgrade_missing;
   // A body behind an upgrade could be read as frames by us and as a body by a proxy: smuggling.
-  if (request.header_count(header_name::transfer_encoding) > 0) return error::upgrade_body;
-  request_judgement const body = judge_body(request, 0);
-  if (body.fault != error::none) return body.fault == error::body_too_big ? error::upgrade_body : body.fault;
+  error const body = judge_body(request, 0).fault;
+  if (body == error::body_too_big || body == error::transfer_encoding) return error::upgrade_body;
+  if (body != error::none) return body;
   if (error const what = check_version(request); what != error::none) return what;
-  bool const one_key = request.header_count(header_name::key) == 1;
-  if (!one_key || !is_valid_key(request.header(header_name::key))) return error::upgrade_key;
+  auto const [keys, key] = request.match(header_name::key);
+  if (keys != 1 || !is_valid_key(key)) return error::upgrade_key;
   if (!has_valid_subprotocols(request)) return error::upgrade_subprotocol;
   if (!has_valid_extensions(request)) return error::upgrade_extensions;
   return error::none;

@@ -22,7 +22,14 @@ class http_message {
   /// The value of the first header line with this name; empty if there is none: header_count() tells.
   std::string_view header(std::string_view name) const noexcept;
   /// How many header lines have this name.
-  std::size_t header_count(std::string_view name) const noexcept;
+  std::size_t header_count(std::string_view name) const noexcept { return match(name).count; }
+
+  /// Both in one pass.
+  struct header_match {
+    std::size_t count = 0;
+    std::string_view value{};  ///< of the first
+  };
+  header_match match(std::string_view name) const noexcept;
   /// The first header line from `from` on that has this name, or line_count().
   std::size_t find(std::string_view name, std::size_t from = 0) const noexcept;
 
@@ -112,10 +119,12 @@ inline std::string_view http_message::header(std::string_view name) const noexce
   return index < line_count() ? line(index).value : std::string_view{};
 }
 
-inline std::size_t http_message::header_count(std::string_view name) const noexcept {
-  std::size_t count = 0;
-  for (std::size_t i = find(name); i < line_count(); i = find(name, i + 1)) ++count;
-  return count;
+inline http_message::header_match http_message::match(std::string_view name) const noexcept {
+  std::size_t i = find(name);
+  if (i == line_count()) return {};
+  header_match result{0, line(i).value};
+  for (; i < line_count(); i = find(name, i + 1)) ++result.count;
+  return result;
 }
 
 inline std::size_t http_message::find(std::string_view name, std::size_t from) const noexcept {

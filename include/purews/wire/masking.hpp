@@ -74,7 +74,9 @@ class mask_kernel {
 
 // Bodies
 
-constexpr void mask(bytes data, masking_key key, std::size_t phase) noexcept { mask_is_ascii(data, key, phase); }
+constexpr void mask(bytes data, masking_key key, std::size_t phase) noexcept {
+  mask_is_ascii(data, key, phase);
+}
 
 constexpr bool mask_is_ascii(bytes data, masking_key key, std::size_t phase) noexcept {
   if (std::is_constant_evaluated()) return mask_kernel::naive(data.data(), data.data(), data.size(), key, phase);

@@ -51,7 +51,8 @@ class utf8_validator {
   static transitions const table;
 
   static constexpr std::uint64_t high_bits = 0x8080'8080'8080'8080U;
-  static constexpr std::size_t vector_bytes_min = 64;  // below, the automaton is faster
+  // 32, and up to six before them, for which the automaton is needed.
+  static constexpr std::size_t vector_bytes_min = 40;
 
   template <class Word>
   static Word load(std::byte const* from) noexcept;
@@ -76,6 +77,7 @@ class utf8_validator {
   static octets32 at_least(octets32 octets) noexcept;
   static bool any_high_bit(octets32 octets) noexcept;
   static octets32 errors_in(std::byte const* at) noexcept;
+  static std::size_t ascii_prefix(std::byte const* from, std::size_t size) noexcept;
   static bool blocks_are_valid(std::byte const* from, std::size_t size) noexcept;
   bool feed_vectors(bytes_view piece) noexcept;
 #endif
@@ -103,7 +105,7 @@ constexpr bool utf8_validator::feed(bytes_view piece) noexcept {
 inline bool utf8_validator::feed_at(simd_level level, bytes_view piece) noexcept {
   PUREWS_ASSERT(level <= best_simd_level());
 #if defined(__GNUC__) && defined(__x86_64__)
-  if (level == simd_level::avx2 && piece.size() >= 40) return feed_vectors(piece);
+  if (level == simd_level::avx2 && piece.size() >= vector_bytes_min) return feed_vectors(piece);
 #endif
   return level == simd_level::portable ? step(piece.data(), piece.size()) : feed_words(piece);
 }
@@ -289,6 +291,20 @@ __attribute__((target("avx2"), always_inline)) inline utf8_validator::octets32 u
   return pairs ^ ((at_least<0xE0>(second) | at_least<0xF0>(third)) & 0x80);
 }
 
+// How many bytes at the front are surely ASCII: a multiple of 32, or all. Precondition: `size` is at least 32.
+__attribute__((target("avx2"))) inline std::size_t utf8_validator::ascii_prefix(std::byte const* from,
+                                                                                std::size_t size) noexcept {
+  std::size_t at = 0;
+  while (size - at >= 128 && !any_high_bit((load32(from + at) | load32(from + at + 32)) |
+                                           (load32(from + at + 64) | load32(from + at + 96))))
+    at += 128;
+  while (size - at >= 32) {
+    if (any_high_bit(load32(from + at))) return at;
+    at += 32;
+  }
+  return any_high_bit(load32(from + size - 32)) ? at : size;
+}
+
 // Precondition: `size` is at least 32, the three bytes before `from` are readable, and `from` begins a code point.
 // A code point cut off at the end is no error here.
 __attribute__((target("avx2"))) inline bool utf8_validator::blocks_are_valid(std::byte const* from,
@@ -296,17 +312,14 @@ __attribute__((target("avx2"))) inline bool utf8_validator::blocks_are_valid(std
   octets32 errors{};
   std::byte const* const end = from + size;
   while (end - from >= 64) {
-    if (!any_high_bit(load32(from) | load32(from + 32))) {
-      // No block of vectors looks back from here, so a code point cut off by the ASCII must be seen now.
-      if (incomplete_bytes(from) != 0) return false;
+    if (any_high_bit(load32(from) | load32(from + 32))) {
+      errors |= errors_in(from) | errors_in(from + 32);
       from += 64;
-      while (end - from >= 128 &&
-             !any_high_bit((load32(from) | load32(from + 32)) | (load32(from + 64) | load32(from + 96))))
-        from += 128;
-      continue;
+    } else {
+      // No vector looks back from here, so a code point that the ASCII cuts off must be seen now.
+      if (incomplete_bytes(from) != 0) return false;
+      from += ascii_prefix(from, static_cast<std::size_t>(end - from));
     }
-    errors |= errors_in(from) | errors_in(from + 32);
-    from += 64;
   }
   // The last block may overlap the one before.
   if (end - from > 32) errors |= errors_in(from);
@@ -315,11 +328,21 @@ __attribute__((target("avx2"))) inline bool utf8_validator::blocks_are_valid(std
 }
 
 inline bool utf8_validator::feed_vectors(bytes_view piece) noexcept {
-  std::byte const* const end = piece.data() + piece.size();
-  std::byte const* from = piece.data() + 3;  // the vectors look three bytes back
-  if (!step(piece.data(), 3)) return false;
-  while (state_ != accept)
-    if (!step(from++, 1)) return false;
+  std::byte const* from = piece.data();
+  std::byte const* const end = from + piece.size();
+  if (state_ == accept) {
+    from += ascii_prefix(from, piece.size());
+    if (from == end) return true;
+  }
+  if (from == piece.data()) {
+    // The vectors look three bytes back.
+    if (!step(from, 3)) return false;
+    from += 3;
+    while (state_ != accept)
+      if (!step(from++, 1)) return false;
+  } else if (end - from < 32) {
+    from = end - 32;  // in the ASCII, and at least three bytes behind its beginning
+  }
   if (!blocks_are_valid(from, static_cast<std::size_t>(end - from))) {
     state_ = reject;
     return false;

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "chat/hub.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "support/catch.hpp"
+
+using namespace chat;
+using nlohmann::json;
+
+namespace {
+
+/// A store that can be told to fail.
+class failing_store final : public store {
+ public:
+  explicit failing_store(store& inner) : inner_(inner) {}
+  result<std::vector<receipt>> append(std::span<new_message const> batch, std::int64_t now_ms) override {
+    ++appends;
+    if (fails) return store_error{"the disk is full"};
+    return inner_.append(batch, now_ms);
+  }
+  result<past> history(std::string const& channel, std::size_t count) override {
+    if (fails) return store_error{"the disk is gone"};
+    return inner_.history(channel, count);
+  }
+  bool fails = false;
+  int appends = 0;
+
+ private:
+  store& inner_;
+};
+
+/// A hub with its clients' subscriptions carried out: what each client gets is in its inbox.
+struct room {
+  std::unique_ptr<store> memory = std::move(std::get<0>(open_store("memory:")));
+  failing_store truth{*memory};
+  hub chat{truth, "made"};
+  std::map<client_id, std::vector<json>> inbox;
+  std::map<std::string, std::set<client_id>> subscribed;
+  std::map<client_id, std::uint16_t> closed;
+  std::vector<std::string> reports;
+
+  explicit room(client_id clients = 2) {
+    for (client_id i = 1; i <= clients; ++i) chat.connected(i);
+  }
+
+  void settle() {
+    using enum output::kind;
+    for (auto const& o : chat.take_outputs()) {
+      if (o.what == send) inbox[o.client].push_back(json::parse(o.text));
+      if (o.what == publish)
+        for (auto const who : subscribed[o.channel]) inbox[who].push_back(json::parse(o.text));
+      if (o.what == subscribe) subscribed[o.channel].insert(o.client);
+      if (o.what == unsubscribe) subscribed[o.channel].erase(o.client);
+      if (o.what == report) reports.push_back(o.text);
+      if (o.what == close) {
+        closed[o.client] = o.code;
+        for (auto& [channel, members] : subscribed) members.erase(o.client);
+      }
+    }
+  }
+
+  void say(client_id who, json const& what) {
+    chat.received(who, what.dump());
+    settle();
+  }
+  void commit(std::int64_t now = 1000) {
+    chat.commit(now);
+    settle();
+  }
+  void join(client_id who, std::string const& user, std::string const& channel = "general",
+            std::string const& device = "d") {
+    say(who, {{"type", "join"}, {"channel", channel}, {"user", user}, {"device", device}});
+    commit();
+  }
+  void message(client_id who, std::string const& text, std::string const& id, std::string const& channel = "general") {
+    say(who, {{"type", "message"}, {"channel", channel}, {"text", text}, {"id", id}});
+  }
+  void gone(client_id who) {
+    chat.disconnected(who);
+    for (auto& [channel, members] : subscribed) members.erase(who);
+  }
+
+  /// What a client got since the last call.
+  std::vector<json> take(client_id who) { return std::exchange(inbox[who], {}); }
+  std::string last_code(client_id who) {
+    auto const got = take(who);
+    return got.empty() ? "nothing" : got.back().value("code", "no error");
+  }
+};
+
+json const users(std::initializer_list<char const*> names) {
+  return json(std::vector<std::string>(names.begin(), names.end()));
+}
+
+}  // namespace
+
+TEST_CASE("chat: who joins gets the history and then the people present, the others the people") {
+  room r;
+  r.join(1, "alice");
+  auto const first = r.take(1);
+  REQUIRE(first.size() == 2);
+  CHECK(first[0]["type"] == "history");
+  CHECK(first[0]["messages"].empty());
+  CHECK_FALSE(first[0]["epoch"].get<std::string>().empty());
+  CHECK(first[1]["type"] == "presence");
+  CHECK(first[1]["users"] == users({"alice"}));
+
+  r.join(2, "Bob");
+  CHECK(r.take(2).back()["users"] == users({"Bob", "alice"}));
+  auto const other = r.take(1);
+  REQUIRE(other.size() == 1);
+  CHECK(other[0]["users"] == users({"Bob", "alice"}));
+}
+
+TEST_CASE("chat: a message is acknowledged and delivered after the commit, and not before") {
+  room r;
+  r.join(1, "alice");
+  r.join(2, "bob");
+  r.take(1), r.take(2);
+  r.message(1, "Hello!", "7");
+  CHECK(r.take(1).empty());
+  CHECK(r.take(2).empty());
+  CHECK(r.chat.pending());
+  r.commit(1234);
+  CHECK_FALSE(r.chat.pending());
+  auto const mine = r.take(1);
+  REQUIRE(mine.size() == 2);
+  CHECK(mine[0] == json::parse(R"({"type":"ack","channel":"general","id":"7","seq":1,"time":1234})"));
+  auto const delivered = json::parse(
+      R"({"type":"message","channel":"general","user":"alice","text":"Hello!","id":"7","seq":1,"time":1234})");
+  CHECK(mine[1] == delivered);
+  CHECK(r.take(2) == std::vector<json>{delivered});
+}
+
+TEST_CASE("chat: all messages of a turn are one transaction") {
+  room r;
+  r.join(1, "alice");
+  r.join(2, "bob");
+  r.take(2);
+  for (int i = 0; i < 5; ++i) r.message(1 + i % 2, "m", std::to_string(i));
+  CHECK(r.truth.appends == 0);
+  r.commit();
+  CHECK(r.truth.appends == 1);
+  std::vector<int> seqs;
+  for (auto const& got : r.take(2))
+    if (got["type"] == "message") seqs.push_back(got["seq"]);
+  CHECK(seqs == std::vector{1, 2, 3, 4, 5});
+}
+
+TEST_CASE("chat: a repeat is acknowledged again with the same seq and not delivered again") {
+  room r;
+  r.join(1, "alice");
+  r.join(2, "bob");
+  r.message(1, "Hello!", "7");
+  r.message(1, "Hello!", "7");  // in the same batch
+  r.commit(1000);
+  r.message(1, "Hello!", "7");  // and later
+  r.commit(2000);
+  std::vector<json> acks;
+  for (auto const& got : r.take(1))
+    if (got["type"] == "ack") acks.push_back(got);
+  REQUIRE(acks.size() == 3);
+  CHECK(acks[0] == acks[1]);
+  CHECK(acks[0] == acks[2]);
+  int delivered = 0;
+  for (auto const& got : r.take(2)) delivered += got["type"] == "message";
+  CHECK(delivered == 1);
+}
+
+TEST_CASE("chat: a repeat after a reconnection is known by its device; another device is another sender") {
+  room r(3);
+  r.join(1, "alice", "general", "phone");
+  r.message(1, "Hello!", "7");
+  r.commit();
+  r.gone(1);
+  r.join(2, "alice", "general", "phone");
+  r.join(3, "alice", "general", "desk");
+  r.take(2), r.take(3);
+  r.message(2, "Hello!", "7");
+  r.message(3, "Hello!", "7");
+  r.commit();
+  CHECK(r.take(2).front()["seq"] == 1);
+  CHECK(r.take(3).front()["seq"] == 2);
+}
+
+TEST_CASE("chat: a message without an id gets one from the server") {
+  room r;
+  r.join(1, "alice");
+  r.take(1);
+  for (int i = 0; i < 2; ++i) r.say(1, {{"type", "message"}, {"channel", "general"}, {"text", "same"}});
+  r.commit();
+  auto const got = r.take(1);
+  REQUIRE(got.size() == 4);
+  CHECK_FALSE(got[0]["id"].get<std::string>().empty());
+  CHECK(got[0]["id"] == got[1]["id"]);
+  CHECK(got[0]["id"] != got[2]["id"]);
+  CHECK(got[3]["seq"] == 2);
+}
+
+TEST_CASE("chat: history is the last 50 messages, oldest first") {
+  room r;
+  r.join(1, "alice");
+  for (int i = 1; i <= 60; ++i) r.message(1, "m" + std::to_string(i), std::to_string(i));
+  r.commit();
+  r.join(2, "bob");
+  auto const messages = r.take(2).front()["messages"];
+  REQUIRE(messages.size() == 50);
+  CHECK(messages[0]["seq"] == 11);
+  CHECK(messages[49]["text"] == "m60");
+}
+
+TEST_CASE("chat: history has a bound in bytes too, and always the newest message") {
+  room r;
+  r.join(1, "alice");
+  for (int i = 1; i <= 50; ++i) r.message(1, std::string(16384, 'x'), std::to_string(i));
+  r.commit();
+  r.join(2, "bob");
+  auto const messages = r.take(2).front()["messages"];
+  CHECK(messages.size() == hub::history_bytes / 16384);
+  CHECK(messages.back()["seq"] == 50);
+}
+
+TEST_CASE("chat: who joins between a message and its commit gets it once") {
+  room r;
+  r.join(1, "alice");
+  r.message(1, "Hello!", "7");
+  r.say(2, {{"type", "join"}, {"channel", "general"}, {"user", "bob"}});
+  r.commit();
+  auto const got = r.take(2);
+  REQUIRE(got.size() == 3);
+  CHECK(got[0]["messages"].empty());
+  CHECK(got[1]["type"] == "message");
+  CHECK(got[2]["type"] == "presence");
+}
+
+TEST_CASE("chat: a user on several connections is present once, until the last of them goes") {
+  room r(3);
+  r.join(1, "alice");
+  r.join(2, "alice");
+  r.join(3, "bob");
+  CHECK(r.take(3).back()["users"] == users({"alice", "bob"}));
+  r.gone(1);
+  r.commit();
+  CHECK(r.take(3).back()["users"] == users({"alice", "bob"}));
+  r.gone(2);
+  r.commit();
+  CHECK(r.take(3).back()["users"] == users({"bob"}));
+}
+
+TEST_CASE("chat: who leaves a channel is off its list and gets nothing more of it") {
+  room r;
+  r.join(1, "alice");
+  r.join(2, "bob");
+  r.take(1), r.take(2);
+  r.say(2, {{"type", "leave"}, {"channel", "general"}});
+  r.commit();
+  CHECK(r.take(1).back()["users"] == users({"alice"}));
+  r.message(1, "alone", "1");
+  r.commit();
+  CHECK(r.take(2).empty());
+  r.join(2, "bobby");  // and may come back, under another name
+  CHECK(r.take(1).back()["users"] == users({"alice", "bobby"}));
+}
+
+TEST_CASE("chat: channels do not hear each other", "[hazard-72]") {
+  room r(3);
+  r.join(1, "alice", "general");
+  r.join(2, "bob", "random");
+  r.join(3, "carol", "general");
+  r.join(3, "carol", "random");
+  r.take(1), r.take(2), r.take(3);
+  r.message(1, "one", "1", "general");
+  r.message(2, "two", "1", "random");
+  r.commit();
+  CHECK(r.take(1).size() == 2);
+  CHECK(r.take(2).size() == 2);
+  auto const both = r.take(3);
+  REQUIRE(both.size() == 2);
+  CHECK(both[0]["channel"] == "general");
+  CHECK(both[1]["channel"] == "random");
+  CHECK(both[1]["seq"] == 1);
+}
+
+TEST_CASE("chat: nothing is said, left or read without having joined", "[hazard-72]") {
+  room r;
+  r.join(1, "alice");
+  r.take(1);
+  r.message(2, "intruder", "9");
+  auto const answer = r.take(2);
+  REQUIRE(answer.size() == 1);
+  CHECK(answer[0]["code"] == "not_joined");
+  CHECK(answer[0]["channel"] == "general");
+  CHECK(answer[0]["id"] == "9");
+  r.say(2, {{"type", "leave"}, {"channel", "general"}});
+  CHECK(r.last_code(2) == "not_joined");
+  CHECK_FALSE(r.chat.pending());
+  r.message(1, "among us", "1");
+  r.commit();
+  CHECK(r.take(2).empty());
+}
+
+TEST_CASE("chat: joining twice is an error, and changes nothing") {
+  room r;
+  r.join(1, "alice");
+  r.join(1, "mallory");
+  CHECK(r.last_code(1) == "already_joined");
+  r.join(2, "bob");
+  CHECK(r.take(2).back()["users"] == users({"alice", "bob"}));
+}
+
+TEST_CASE("chat: a connection has at most 128 channels") {
+  room r;
+  for (int i = 0; i < 128; ++i) r.join(1, "alice", "c" + std::to_string(i));
+  CHECK(r.last_code(1) == "no error");
+  r.join(1, "alice", "one more");
+  CHECK(r.last_code(1) == "too_many_channels");
+}
+
+TEST_CASE("chat: binary messages are an error answer") {
+  room r;
+  r.chat.received_binary(1);
+  r.settle();
+  CHECK(r.last_code(1) == "unsupported");
+  CHECK(r.closed.empty());
+}
+
+TEST_CASE("chat: the connection stays after bad input, and is closed with 1008 after 10 in a row") {
+  room r;
+  r.join(2, "bob");
+  r.join(1, "alice");
+  r.take(2);
+  for (int i = 0; i < 9; ++i) r.say(1, {{"type", "nonsense"}});
+  CHECK(r.last_code(1) == "unknown_type");
+  r.message(1, "sorry", "1");  // a good one begins the count anew
+  r.commit();
+  for (int i = 0; i < 9; ++i) r.chat.received(1, "{");
+  r.settle();
+  CHECK(r.closed.empty());
+  r.chat.received_binary(1);
+  r.settle();
+  CHECK(r.closed[1] == 1008);
+  CHECK(r.last_code(1) == "unsupported");
+  r.commit();
+  auto const other = r.take(2);
+  CHECK(other.back()["users"] == users({"bob"}));
+  for (auto const& got : other) CHECK(got["type"] != "error");  // nobody else is disturbed
+
+  r.message(1, "still there?", "2");  // was on its way
+  r.gone(1);
+  CHECK(r.take(1).empty());
+  CHECK_FALSE(r.chat.pending());
+}
+
+TEST_CASE("chat: when the store fails nothing is acknowledged, and a repeat succeeds later") {
+  room r;
+  r.join(1, "alice");
+  r.join(2, "bob");
+  r.take(1), r.take(2);
+  r.truth.fails = true;
+  r.message(1, "Hello!", "7");
+  r.message(1, "Hello?", "8");
+  r.commit();
+  auto const refused = r.take(1);
+  REQUIRE(refused.size() == 2);
+  CHECK(refused[0]["type"] == "error");
+  CHECK(refused[0]["code"] == "store_unavailable");
+  CHECK(refused[0]["channel"] == "general");
+  CHECK(refused[0]["id"] == "7");
+  CHECK(r.take(2).empty());
+  CHECK(r.reports == std::vector<std::string>{"the disk is full"});  // the operator knows, once
+
+  r.truth.fails = false;
+  r.message(1, "Hello!", "7");
+  r.commit();
+  CHECK(r.take(1).front()["seq"] == 1);
+  CHECK(r.take(2).size() == 1);
+}
+
+TEST_CASE("chat: a failing store does not count as the client's fault") {
+  room r;
+  r.truth.fails = true;
+  for (int i = 0; i < 20; ++i) r.join(1, "alice");
+  CHECK(r.last_code(1) == "store_unavailable");
+  CHECK(r.closed.empty());
+  r.truth.fails = false;
+  r.join(1, "alice");
+  CHECK(r.take(1).front()["type"] == "history");
+}
+
+TEST_CASE("chat: a message of somebody who goes before the commit is stored all the same") {
+  room r;
+  r.join(1, "alice");
+  r.join(2, "bob");
+  r.take(2);
+  r.message(1, "my last words", "1");
+  r.gone(1);
+  r.commit();
+  auto const got = r.take(2);
+  REQUIRE(got.size() == 2);
+  CHECK(got[0]["text"] == "my last words");
+  CHECK(got[1]["users"] == users({"bob"}));
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "chat/protocol.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "support/catch.hpp"
+
+using namespace chat;
+using nlohmann::json;
+
+namespace {
+
+std::string code(std::string const& text) {
+  auto const parsed = parse(text);
+  auto const* const wrong = std::get_if<fault>(&parsed);
+  return wrong == nullptr ? "" : wrong->code;
+}
+
+std::string join_as(std::string const& user) {
+  return json{{"type", "join"}, {"channel", "general"}, {"user", user}}.dump();
+}
+
+std::string saying(std::string const& text) {
+  return json{{"type", "message"}, {"channel", "general"}, {"text", text}}.dump();
+}
+
+}  // namespace
+
+TEST_CASE("chat: the three requests are understood, with and without their optional fields") {
+  auto const joining = std::get<join>(parse(R"({"type":"join","channel":"general","user":"alice","device":"d1"})"));
+  CHECK(joining.channel == "general");
+  CHECK(joining.user == "alice");
+  CHECK(joining.device == "d1");
+  CHECK(std::get<join>(parse(join_as("bob"))).device.empty());
+  CHECK(std::get<leave>(parse(R"({"type":"leave","channel":"general"})")).channel == "general");
+  auto const said = std::get<message>(parse(R"({"type":"message","channel":"general","text":"Hello!","id":"7"})"));
+  CHECK(said.text == "Hello!");
+  CHECK(said.id == "7");
+  CHECK(std::get<message>(parse(saying("Hi"))).id.empty());
+}
+
+TEST_CASE("chat: unknown fields are ignored, nested ones too") {
+  CHECK(code(R"({"type":"leave","channel":"general","more":{"a":[1,{"b":[[[]]]}]},"n":1e3})").empty());
+}
+
+TEST_CASE("chat: broken JSON is an error answer") {
+  for (auto const* const text : {"", " ", "{", "}", "{\"type\":", "nul", "{\"a\":\"\xff\"}", "{\"a\":\"\\ud800\"}",
+                                 "{\"type\":\"leave\",\"channel\":\"x\"} more", "{'type':'leave'}"})
+    CHECK(code(text) == "bad_json");
+}
+
+TEST_CASE("chat: JSON nested without end costs an error answer and no more") {
+  CHECK(code(std::string(65536, '[')) == "bad_json");
+  CHECK(code(std::string(30000, '[') + std::string(30000, ']')) == "bad_message");
+  std::string deep = R"({"type":"leave","channel":)";
+  for (int i = 0; i < 10000; ++i) deep += "{\"a\":";
+  CHECK(code(deep + "1" + std::string(10001, '}')) == "bad_message");
+}
+
+TEST_CASE("chat: what is not an object, or lacks a field, or has one of the wrong type, is an error answer") {
+  for (auto const* const text :
+       {"[]", "1", "null", "\"join\"", "{}", R"({"type":1})", R"({"type":null})", R"({"type":["join"]})",
+        R"({"type":"join"})", R"({"type":"join","channel":"x"})", R"({"type":"join","channel":"x","user":3})",
+        R"({"type":"join","channel":"x","user":"u","device":{}})", R"({"type":"leave"})",
+        R"({"type":"message","channel":"x"})", R"({"type":"message","channel":"x","text":false})",
+        R"({"type":"message","channel":"x","text":"t","id":1})",
+        R"({"type":"message","channel":"x","text":"t","id":null})"})
+    CHECK(code(text) == "bad_message");
+}
+
+TEST_CASE("chat: unknown types are an error answer") {
+  CHECK(code(R"({"type":"shout","channel":"general"})") == "unknown_type");
+  CHECK(code(R"({"type":""})") == "unknown_type");
+  CHECK(code(R"({"type":"JOIN"})") == "unknown_type");
+}
+
+TEST_CASE("chat: names are 1 to 64 bytes of visible text") {
+  CHECK(code(join_as(std::string(64, 'x'))).empty());
+  CHECK(code(join_as("李雷 O'Neil-42")).empty());
+  CHECK(code(join_as("\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x9A\x80")).empty());  // an emoji of three code points
+  for (std::string const name : {"", " ", " alice", "alice ", "a\nb", "a\tb", "a\x7f", "a\xC2\x85",
+                                 "\xE2\x80\xAE"
+                                 "ecila",
+                                 "a\xE2\x80\x8B", "a\xE2\x81\xA6", "a\xE2\x81\xA0",
+                                 "\xEF\xBB\xBF"
+                                 "a",
+                                 "a\xD8\x9C"})
+    CHECK(code(join_as(name)) == "bad_name");
+  CHECK(code(join_as(std::string(65, 'x'))) == "bad_name");
+  CHECK(code(join_as(std::string("a\0b", 3))) == "bad_name");
+  CHECK(code(R"({"type":"leave","channel":""})") == "bad_name");
+  CHECK(code(json{{"type", "leave"}, {"channel", std::string(65, 'c')}}.dump()) == "bad_name");
+  CHECK(code(R"({"type":"message","channel":"x","text":"t","id":""})") == "bad_name");
+  CHECK(code(R"({"type":"join","channel":"x","user":"u","device":""})") == "bad_name");
+}
+
+TEST_CASE("chat: texts are 1 to 16384 bytes and not blank") {
+  CHECK(code(saying(std::string(16384, 'x'))).empty());
+  CHECK(code(saying("\xE2\x80\x8F"
+                    "any text goes\n\x01"))
+            .empty());
+  CHECK(code(saying(std::string(16385, 'x'))) == "bad_text");
+  CHECK(code(saying("")) == "bad_text");
+  CHECK(code(saying(" \r\n\t ")) == "bad_text");
+}
+
+TEST_CASE("chat: an error answer repeats the channel and id of its request") {
+  auto const wrong = std::get<fault>(parse(R"({"type":"message","channel":"general","id":"7","text":""})"));
+  auto const answer = json::parse(error_text(wrong));
+  CHECK(answer["type"] == "error");
+  CHECK(answer["code"] == "bad_text");
+  CHECK(answer["message"] == "\"text\" must not be empty");
+  CHECK(answer["channel"] == "general");
+  CHECK(answer["id"] == "7");
+  auto const bare = json::parse(error_text(std::get<fault>(parse("{"))));
+  CHECK_FALSE(bare.contains("channel"));
+  CHECK_FALSE(bare.contains("id"));
+}
+
+TEST_CASE("chat: the server's messages are what the protocol says") {
+  CHECK(message_text("general", {"alice", "7", "Hello!", 3, 1000}) ==
+        R"({"type":"message","channel":"general","user":"alice","text":"Hello!","id":"7","seq":3,"time":1000})");
+  CHECK(ack_text("general", "7", {receipt::outcome::stored, 3, 1000}) ==
+        R"({"type":"ack","channel":"general","id":"7","seq":3,"time":1000})");
+  CHECK(presence_text("general", {"alice", "bob"}) ==
+        R"({"type":"presence","channel":"general","users":["alice","bob"]})");
+  CHECK(history_text("general", {"e1", {}}) == R"({"type":"history","channel":"general","epoch":"e1","messages":[]})");
+  CHECK(history_text("general", {"e1", {{"alice", "7", "\"\n", 1, 2}}}) ==
+        R"({"type":"history","channel":"general","epoch":"e1",)"
+        R"("messages":[{"user":"alice","text":"\"\n","id":"7","seq":1,"time":2}]})");
+}
