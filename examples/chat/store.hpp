@@ -58,7 +58,7 @@ class store {
 };
 
 /// Opens `sqlite:FILE`, created if it is not there and checked to be whole and ours (it serves one process), or
-/// `memory:`, the same without a file: at most 256 MiB, gone with the program, for tests and a first look.
+/// `memory:`, the same without a file: at most 64 MiB, gone with the program, for tests and a first look.
 [[nodiscard]] result<std::unique_ptr<store>> open_store(std::string const& where);
 
 }  // namespace chat

@@ -64,7 +64,7 @@ class sqlite_store final : public store {
       return fail("belongs to another program or a newer chat_server: leave it alone");
     std::string mode, health;
     if (!ask(mode, "PRAGMA journal_mode=WAL") || !execute(settings)) return false;
-    if (mode == "memory") return execute(schema) && execute("PRAGMA max_page_count=65536");
+    if (mode == "memory") return execute(schema) && execute("PRAGMA max_page_count=16384");
     if (mode != "wal") return fail("has no write-ahead log on this file system: use a local disk");
     if ((version == "0" && !execute(schema)) || !ask(health, "PRAGMA integrity_check(1)")) return false;
     return health == "ok" || accept(SQLITE_CORRUPT);

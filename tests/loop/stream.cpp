@@ -195,7 +195,8 @@ TEMPLATE_LIST_TEST_CASE("a peer that shuts its sending side still gets its answe
   CHECK(!r.ours.held->failure());
 }
 
-TEMPLATE_LIST_TEST_CASE("a stream that stays open after the peer's end does not spin, and can still send", "", all_loops) {
+TEMPLATE_LIST_TEST_CASE("a stream that stays open after the peer's end does not spin, and can still send", "",
+                        all_loops) {
   rig<TestType> r(transport::tcp, {.closes_at_eof = false});
   r.peer.shut();
   CHECK(turn_until(r.loop, [&] { return r.ours.closed; }));
@@ -355,7 +356,8 @@ TEMPLATE_LIST_TEST_CASE("what has arrived is read before a deadline counts", "",
   CHECK(late.machine().advances == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("an event may destroy other streams, ready or touched or armed in the same turn", "", all_loops) {
+TEMPLATE_LIST_TEST_CASE("an event may destroy other streams, ready or touched or armed in the same turn", "",
+                        all_loops) {
   TestType loop;
   REQUIRE(!loop.error());
   std::vector<hand> peers;
@@ -413,7 +415,8 @@ TEMPLATE_LIST_TEST_CASE("on_end may destroy its stream, whatever ended it", "", 
   CHECK(r.ours.ends == 1);
 }
 
-TEMPLATE_LIST_TEST_CASE("a copy of the descriptor in a forked child brings no event after the stream's end", "", all_loops) {
+TEMPLATE_LIST_TEST_CASE("a copy of the descriptor in a forked child brings no event after the stream's end", "",
+                        all_loops) {
   rig<TestType> r(transport::tcp);
   pid_t const child = ::fork();
   REQUIRE(child >= 0);

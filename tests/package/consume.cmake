@@ -26,7 +26,7 @@ endif()
 
 run("${CMAKE_COMMAND}" ${common} -S "${CMAKE_CURRENT_LIST_DIR}/${CONSUMER}" -B "${WORK}/build"
   "-DCMAKE_PREFIX_PATH=${WORK}/prefix" "-DPUREWS_SOURCE=${PUREWS_SOURCE}" "-DPLANT_LEAK=${PLANT_LEAK}"
-  "-DFETCHCONTENT_SOURCE_DIR_PUREWS=${PUREWS_SOURCE}")
+  "-DPUREWS_REPOSITORY=unused" "-DFETCHCONTENT_SOURCE_DIR_PUREWS=${PUREWS_SOURCE}")
 run("${CMAKE_COMMAND}" --build "${WORK}/build")
 run("${WORK}/build/consumer")
 run("${WORK}/build/consumer_server")

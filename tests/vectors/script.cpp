@@ -142,9 +142,6 @@ void read_line(vector& v, words const& line) {
     v.steps.push_back({{}, [](purews::connection&, driver& d) { d.receive_eof(); }});
   } else if (word == "call") {
     v.steps.push_back(call(line));
-  } else if (word == "wait") {
-    purews::duration const d = purews::milliseconds(static_cast<std::int64_t>(to_number(line.at(1))));
-    v.steps.push_back({{}, [=](purews::connection&, driver& on) { on.advance(d); }});
   } else if (word == "event") {
     v.events.push_back(expected_event(line));
   } else if (word == "out") {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#undef NDEBUG
 #define NDEBUG  // preconditions are checked all the same
 #include "purews/wire/assert.hpp"
 

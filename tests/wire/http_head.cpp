@@ -93,6 +93,9 @@ TEST_CASE("H-07: origin, absolute and asterisk form are read, authority form and
            row{"GET /\x7F HTTP/1.1", nullptr},
            row{"GET /\xC3\xA4 HTTP/1.1", nullptr},
            row{"GET /\t HTTP/1.1", nullptr},
+           row{"GET /\tHTTP/1.1", nullptr},
+           row{"GET /#HTTP/1.1", nullptr},
+           row{"GET /\x80HTTP/1.1", nullptr},
        }) {
     CAPTURE(r.line);
     std::string const text = std::string(r.line) + "\r\n\r\n";
@@ -277,6 +280,26 @@ TEST_CASE("H-64: a head fed byte by byte is scanned once", "[hazard-47]") {
   }
   CHECK(fed <= 16384);
   CHECK(head.fault() == error::head_line_too_long);
+}
+
+TEST_CASE("random heads come to the same for every cut", "[hazard-50]") {
+  std::uint32_t seed = 1;
+  auto const random = [&](std::size_t below) {
+    seed = seed * 1664525U + 1013904223U;
+    return (seed >> 8) % static_cast<std::uint32_t>(below);
+  };
+  std::string const pieces[] = {"\r\n", "\r", "\n", " ", "\t", ":", "A: b\r\n", "Host: h\r\n", "\r\n\r\n", "GET ", "/",
+                                "*", "?", "#", "http://", "@", "[", "HTTP/1.1", "HTTP/2.0", " 101 ", "\x80", "\x7F",
+                                "x", std::string(1, '\0')};
+  for (head_kind const what : {request, response})
+    for (int round = 0; round < 2000; ++round) {
+      std::string text = what == request ? "GET /a?b HTTP/1.1\r\nHost: h\r\nA: b\r\n\r\n"
+                                         : "HTTP/1.1 101 Switching\r\nHost: h\r\nA: b\r\n\r\n";
+      for (std::uint32_t changes = random(3) + 1; changes > 0; --changes)
+        text.replace(random(text.size()), random(3), pieces[random(std::size(pieces))]);
+      INFO(text);
+      REQUIRE(same_for_every_cut(text, what, {.bytes_max = 60, .line_bytes_max = 30, .lines_max = 3}));
+    }
 }
 
 TEST_CASE("a finished head does not change any more") {

@@ -78,7 +78,7 @@ TEST_CASE("RFC 6455 3: what is not a plain ws: or wss: URI is refused with its r
 TEST_CASE("RFC 3986 3.2.2: IPv4 and IPv6 addresses are recognised") {
   for (char const* const good : {"0.0.0.0", "127.0.0.1", "255.255.255.255"}) CHECK(is_ipv4(good));
   for (char const* const bad : {"", "1", "1.2.3", "1.2.3.", "1.2.3.4.", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1..2.3",
-                                "a.b.c.d", "1.2.3.1000", ".1.2.3"}) {
+                                "a.b.c.d", "1.2.3.1000", ".1.2.3", "1x2.3.4", "1:2:3:4"}) {
     CAPTURE(bad);
     CHECK_FALSE(is_ipv4(bad));
   }

@@ -166,6 +166,7 @@ inline event connection::next_of_any_kind() noexcept {
   while (alive()) {
     event const received = decoder_.next(pipe_.in, *with_);
     if (received.what == kind::none) {
+      pipe_.in.release();  // an idle connection keeps no input
       if (!pipe_.eof()) return {};
       // RFC 6455 7.1.5: an end without a Close frame has the code 1006.
       end({.what = kind::closed, .code = status_code::abnormal}, ending::shut_first);

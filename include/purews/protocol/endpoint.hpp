@@ -29,7 +29,8 @@ class endpoint : private connection {
 
   // Server. Both decisions refuse with not_connecting when there is no undecided request.
 
-  /// The undecided request; its views are valid until it is decided, or until the following receive or park().
+  /// The undecided request; its views are valid until it is decided, or until the following next(), receive or park();
+  /// after those it may be asked for again.
   /// Precondition (asserted): there is one.
   http_request request() const noexcept;
 
@@ -59,7 +60,7 @@ class endpoint : private connection {
 
   // Open. See connection.
 
-  using connection::abort;
+  void abort() noexcept;
   using connection::close;
   using connection::current;
   using connection::own_role;
@@ -70,7 +71,7 @@ class endpoint : private connection {
 
   // byte_machine
 
-  bool wants_input() const noexcept { return !undecided() && connection::wants_input(); }
+  bool wants_input() const noexcept { return !undecided() && !unasked() && connection::wants_input(); }
   void receive(bytes in, instant t) noexcept;
   event next() noexcept;
   instant deadline() const noexcept;
@@ -107,7 +108,12 @@ class endpoint : private connection {
     stage at = stage::reading;
   };
 
-  bool undecided() const noexcept { return opening_ != nullptr && opening_->at == stage::undecided; }
+  bool undecided() const noexcept {
+    return current() == state::connecting && opening_ != nullptr && opening_->at == stage::undecided && !pipe_.broken();
+  }
+  bool unasked() const noexcept {
+    return own_role() == role::client && current() == state::connecting && opening_ == nullptr;
+  }
   bool begin() noexcept;
   void forget() noexcept;
   event next_opening() noexcept;
@@ -140,6 +146,7 @@ inline refusal endpoint::accept(acceptance const& how) noexcept {
   std::byte* const at = pipe_.out.allocate(size);
   if (at == nullptr) return refusal::out_of_memory;
   write_accept({at, size}, how, asked.header(header_name::key));
+  pipe_.out.pin();
   // RFC 6455 4.2.2: what follows the head are frames already.
   pipe_.in.drop(opening_->head.size());
   opening_->at = stage::opened;
@@ -153,19 +160,23 @@ inline refusal endpoint::answer(http_answer const& with, body_lifetime body) noe
   if (refusal const why = validate(with); why != refusal::none) return why;
   if (!write_answer(with, request().method(), body)) return refusal::out_of_memory;
   opening_->at = stage::reported;
-  end({.what = kind::closed, .clean = true}, ending::shut_first);
+  end({.what = kind::closed}, ending::shut_first);
   return refusal::none;
 }
 
 inline refusal endpoint::connect(client_request const& request) noexcept {
   PUREWS_ASSERT(own_role() == role::client);
-  if (current() != state::connecting || opening_ != nullptr) return refusal::not_connecting;
+  if (!unasked()) return refusal::not_connecting;
   if (refusal const why = validate(request); why != refusal::none) return why;
   std::byte random[16];
   with_->entropy({random, sizeof random});
   std::size_t const size = request_size(request);
+  if (!begin()) return refusal::out_of_memory;
   std::byte* const at = pipe_.out.allocate(size);
-  if (at == nullptr || !begin()) return refusal::out_of_memory;
+  if (at == nullptr) {
+    forget();
+    return refusal::out_of_memory;
+  }
   opening_->asked = request;
   opening_->key = make_key(random);
   write_request({at, size}, request, opening_->key);
@@ -173,8 +184,13 @@ inline refusal endpoint::connect(client_request const& request) noexcept {
 }
 
 inline http_response endpoint::response() const noexcept {
-  PUREWS_ASSERT(own_role() == role::client && opening_ != nullptr);
+  PUREWS_ASSERT(own_role() == role::client && opening_ != nullptr && opening_->at == stage::reported);
   return opening_->answers.answer(opening_->answered);
+}
+
+inline void endpoint::abort() noexcept {
+  connection::abort();
+  if (opening_ != nullptr) opening_->at = stage::reported;  // an open that is not told yet never will be
 }
 
 inline void endpoint::receive(bytes in, instant t) noexcept {
@@ -231,7 +247,7 @@ inline event endpoint::next_opening() noexcept {
   }
   if (current() != state::connecting) return {};
   if (pipe_.broken()) return refuse(error::out_of_memory, ending::shut_first);
-  if (own_role() == role::client) return opening_ != nullptr ? read_answer() : event{};
+  if (own_role() == role::client) return unasked() ? wait_for_more() : read_answer();
   if (opening_ == nullptr) {
     if (pipe_.in.empty()) return wait_for_more();
     if (!begin()) return refuse(error::out_of_memory, ending::shut_first);
@@ -302,7 +318,10 @@ inline event endpoint::wait_for_more() noexcept {
 // Every refusal ends the connection: a proxy may tunnel after any answer to an upgrade.
 inline event endpoint::refuse(error why, ending how) noexcept {
   bool const answers = own_role() == role::server && how == ending::shut_first && http_status_for(why) != 0;
-  if (answers && !write_answer(answer_for(why), {}, body_lifetime::call)) how = ending::at_once;
+  bool const whole_head = answers && opening_ != nullptr && opening_->head.progress() == http_progress::done &&
+                          opening_->head.size() <= pipe_.in.unread().size();
+  std::string_view const method = whole_head ? http_request(opening_->head, pipe_.in.unread()).method() : "";
+  if (answers && !write_answer(answer_for(why), method, body_lifetime::call)) how = ending::at_once;
   end({.what = kind::failed, .fault = why, .code = status_code::abnormal}, how);
   event const last = terminal_;
   terminal_ = {};
@@ -317,7 +336,10 @@ inline bool endpoint::write_answer(http_answer const& with, std::string_view met
   if (at == nullptr) return false;
   write_head({at, head}, with);
   copy_bytes(at + head, copied);
-  return body == body_lifetime::call || pipe_.out.append_static(content);
+  if (body == body_lifetime::call || pipe_.out.append_static(content)) return true;
+  // The head is queued already: without its body it must not be sent.
+  end({.what = kind::failed, .fault = error::out_of_memory, .code = status_code::abnormal}, ending::at_once);
+  return false;
 }
 
 }  // namespace purews::inline v0

@@ -14,17 +14,43 @@ constexpr std::string_view reason_phrase(std::uint16_t status) noexcept {
     std::string_view text;
   };
   constexpr phrase phrases[] = {
-      {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {206, "Partial Content"},
-      {301, "Moved Permanently"}, {302, "Found"}, {303, "See Other"}, {304, "Not Modified"},
-      {307, "Temporary Redirect"}, {308, "Permanent Redirect"},
-      {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
-      {405, "Method Not Allowed"}, {406, "Not Acceptable"}, {408, "Request Timeout"}, {409, "Conflict"},
-      {410, "Gone"}, {411, "Length Required"}, {412, "Precondition Failed"}, {413, "Content Too Large"},
-      {414, "URI Too Long"}, {415, "Unsupported Media Type"}, {416, "Range Not Satisfiable"},
-      {417, "Expectation Failed"}, {422, "Unprocessable Content"}, {426, "Upgrade Required"},
-      {429, "Too Many Requests"}, {431, "Request Header Fields Too Large"},
-      {500, "Internal Server Error"}, {501, "Not Implemented"}, {502, "Bad Gateway"}, {503, "Service Unavailable"},
-      {504, "Gateway Timeout"}, {505, "HTTP Version Not Supported"},
+      {200, "OK"},
+      {201, "Created"},
+      {202, "Accepted"},
+      {204, "No Content"},
+      {206, "Partial Content"},
+      {301, "Moved Permanently"},
+      {302, "Found"},
+      {303, "See Other"},
+      {304, "Not Modified"},
+      {307, "Temporary Redirect"},
+      {308, "Permanent Redirect"},
+      {400, "Bad Request"},
+      {401, "Unauthorized"},
+      {403, "Forbidden"},
+      {404, "Not Found"},
+      {405, "Method Not Allowed"},
+      {406, "Not Acceptable"},
+      {408, "Request Timeout"},
+      {409, "Conflict"},
+      {410, "Gone"},
+      {411, "Length Required"},
+      {412, "Precondition Failed"},
+      {413, "Content Too Large"},
+      {414, "URI Too Long"},
+      {415, "Unsupported Media Type"},
+      {416, "Range Not Satisfiable"},
+      {417, "Expectation Failed"},
+      {422, "Unprocessable Content"},
+      {426, "Upgrade Required"},
+      {429, "Too Many Requests"},
+      {431, "Request Header Fields Too Large"},
+      {500, "Internal Server Error"},
+      {501, "Not Implemented"},
+      {502, "Bad Gateway"},
+      {503, "Service Unavailable"},
+      {504, "Gateway Timeout"},
+      {505, "HTTP Version Not Supported"},
   };
   for (phrase const& entry : phrases)
     if (entry.status == status) return entry.text;
@@ -87,8 +113,8 @@ inline std::size_t write_head(bytes out, http_answer const& answer) noexcept {
 /// The answer to a faulty request: its status, the headers that the RFCs demand with it, and one sentence as text.
 /// Nothing in it comes from the request. Precondition (asserted): the fault is one of a request.
 inline http_answer answer_for(error fault) noexcept {
-  static constexpr header_field allow[] = {{"Allow", "GET"}};                              // RFC 9110 15.5.6
-  static constexpr header_field version[] = {{header_name::version, websocket_version}};   // RFC 6455 4.4
+  static constexpr header_field allow[] = {{"Allow", "GET"}};                             // RFC 9110 15.5.6
+  static constexpr header_field version[] = {{header_name::version, websocket_version}};  // RFC 6455 4.4
   PUREWS_ASSERT(http_status_for(fault) != 0);
   http_answer answer{.status = http_status_for(fault), .body = as_bytes(message(fault))};
   if (fault == error::upgrade_method) answer.headers = allow;

@@ -38,6 +38,12 @@ class output_queue {
   /// Queues bytes of static storage duration by reference. False if memory ran out.
   [[nodiscard]] bool append_static(bytes_view data) noexcept { return append_reference(data, {}); }
 
+  /// Lets no pong overtake what is queued now: an opening handshake comes before all frames. Precondition: nothing else
+  /// was queued before it.
+  void pin() noexcept {
+    if (head_ != nullptr) head_->pinned = true;
+  }
+
   /// Queues a pong for a ping with `payload` (at most 125 bytes), masked if `key` is given. False if memory ran out.
   [[nodiscard]] bool append_pong(bytes_view payload, masking_key const* key) noexcept;
 
@@ -45,7 +51,7 @@ class output_queue {
   /// Precondition: no gather is outstanding.
   std::size_t gather(std::span<bytes_view> spans) noexcept;
 
-  /// Ends the gather: the first `n` bytes of it were transmitted.
+  /// Ends the gather: the first `n` bytes of it were transmitted. Precondition: it had as many.
   void consume(std::size_t n) noexcept;
 
  private:
@@ -55,7 +61,7 @@ class output_queue {
     std::size_t size = 0;
     std::size_t sent = 0;
     std::size_t capacity = 0;  // 0: `data` is a reference
-    bool was_lent = false;     // encoded into lent room before: nothing overtakes it
+    bool pinned = false;       // encoded into lent room before, or an opening handshake: nothing overtakes it
     prepared_message owner{};
     std::byte* own() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   };
@@ -63,6 +69,7 @@ class output_queue {
   struct pong_box {
     segment* frames = nullptr;  // one of the list's segments; null when all are sent
     std::uint8_t count = 0;
+    bool sealed = false;  // gathered, with more behind it: it must not grow
     bool has_newest = false;
     bool newest_masked = false;
     masking_key newest_key{};
@@ -84,8 +91,8 @@ class output_queue {
   std::uint32_t room_size_ = 0;
   std::uint32_t room_used_ = 0;
   std::uint32_t room_sent_ = 0;
-  std::uint8_t room_pongs_ = 0;
-  bool gathering_ = false;
+  std::uint8_t room_pongs_ = 0;  // encoded into the room since it, or what it left behind, was last empty
+  std::size_t gathered_ = 0;     // bytes of the outstanding gather
   segment* head_ = nullptr;
   segment* tail_ = nullptr;
   segment* last_gathered_ = nullptr;
@@ -109,7 +116,7 @@ inline bool output_queue::lend(bytes room) noexcept {
     room_size_ = room.size() > UINT32_MAX ? UINT32_MAX : static_cast<std::uint32_t>(room.size());
     return true;
   }
-  PUREWS_ASSERT(!gathering_);
+  PUREWS_ASSERT(gathered_ == 0);
   bool kept = true;
   if (std::size_t const unsent = room_used_ - room_sent_; unsent != 0) {
     segment* const copy = make_segment(unsent);
@@ -117,7 +124,7 @@ inline bool output_queue::lend(bytes room) noexcept {
     if (kept) {
       copy_bytes(copy->own(), {room_ + room_sent_, unsent});
       copy->size = unsent;
-      copy->was_lent = true;
+      copy->pinned = true;
       // What is in the room is older than every segment.
       copy->next = head_;
       head_ = copy;
@@ -127,7 +134,6 @@ inline bool output_queue::lend(bytes room) noexcept {
   }
   room_ = nullptr;
   room_size_ = room_used_ = room_sent_ = 0;
-  room_pongs_ = 0;
   return kept;
 }
 
@@ -167,14 +173,16 @@ inline bool output_queue::append_pong(bytes_view payload, masking_key const* key
   PUREWS_ASSERT(payload.size() <= control_payload_bytes_max);
   std::size_t const size = frame_header_size(payload.size(), key != nullptr) + payload.size();
   bool const boxed = pongs_ != nullptr && pongs_->frames != nullptr;
-  std::size_t const waiting = room_pongs_ + (boxed ? pongs_->count : 0U);
+  // Once a ping is remembered as the newest, those after it take its place, or their pongs would come before its own.
+  bool const over = pongs_ != nullptr && pongs_->has_newest;
+  std::size_t const waiting = over ? pongs_max : room_pongs_ + (boxed ? pongs_->count : 0U);
   if (waiting < pongs_max && head_ == nullptr && room_size_ - room_used_ >= size) {
     write_pong(room_ + room_used_, payload, key);
     room_used_ += static_cast<std::uint32_t>(size);
     ++room_pongs_;
     return true;
   }
-  if (waiting < pongs_max && boxed) {
+  if (waiting < pongs_max && boxed && !pongs_->sealed) {
     segment* const frames = pongs_->frames;
     std::size_t const written = write_pong(frames->own() + frames->size, payload, key);
     frames->size += written;
@@ -197,30 +205,30 @@ inline bool output_queue::append_pong(bytes_view payload, masking_key const* key
 }
 
 inline std::size_t output_queue::gather(std::span<bytes_view> spans) noexcept {
-  PUREWS_ASSERT(!gathering_);
+  PUREWS_ASSERT(gathered_ == 0);
   std::size_t filled = 0;
   if (room_used_ != room_sent_ && filled < spans.size())
     spans[filled++] = {room_ + room_sent_, static_cast<std::size_t>(room_used_ - room_sent_)};
   for (segment* s = head_; s != nullptr && filled < spans.size(); s = s->next) {
+    if (pongs_ != nullptr && last_gathered_ != nullptr && pongs_->frames == last_gathered_) pongs_->sealed = true;
     spans[filled++] = {s->data + s->sent, s->size - s->sent};
     last_gathered_ = s;
   }
-  gathering_ = filled != 0;
+  for (std::size_t i = 0; i < filled; ++i) gathered_ += spans[i].size();
   return filled;
 }
 
 inline void output_queue::consume(std::size_t n) noexcept {
-  PUREWS_ASSERT(n <= size());
-  gathering_ = false;
+  PUREWS_ASSERT(n <= gathered_);
+  gathered_ = 0;
   last_gathered_ = nullptr;
+  if (pongs_ != nullptr) pongs_->sealed = false;
   std::size_t const in_room = room_used_ - room_sent_;
   std::size_t const of_room = n < in_room ? n : in_room;
   room_sent_ += static_cast<std::uint32_t>(of_room);
-  if (room_sent_ == room_used_) {
-    room_used_ = room_sent_ = 0;
-    room_pongs_ = 0;
-  }
+  if (room_sent_ == room_used_) room_used_ = room_sent_ = 0;
   consume_segments(n - of_room);
+  if (room_used_ == 0 && (head_ == nullptr || !head_->pinned)) room_pongs_ = 0;
   if (pongs_ != nullptr && room_pongs_ == 0) pongs_left();
 }
 
@@ -271,7 +279,7 @@ inline void output_queue::push_back(segment* s) noexcept {
 inline void output_queue::insert_early(segment* s) noexcept {
   // RFC 6455 5.4: control frames may come between the frames of a message, never inside a frame.
   segment* before = last_gathered_;
-  if (before == nullptr && head_ != nullptr && (head_->sent != 0 || head_->was_lent)) before = head_;
+  if (before == nullptr && head_ != nullptr && (head_->sent != 0 || head_->pinned)) before = head_;
   if (before == nullptr) {
     s->next = head_;
     head_ = s;
@@ -294,7 +302,8 @@ inline bool output_queue::start_pongs(bytes_view payload, masking_key const* key
   made->size = write_pong(made->own(), payload, key);
   backlog_bytes_ += made->size;
   pongs_->frames = made;
-  pongs_->count = 1;
+  ++pongs_->count;
+  pongs_->sealed = false;
   insert_early(made);
   return true;
 }

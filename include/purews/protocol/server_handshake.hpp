@@ -15,7 +15,8 @@ namespace purews::inline v0 {
 
 /// The limits on a head, as wire/http_head.hpp wants them.
 constexpr head_limits head_limits_of(limits const& limit) noexcept {
-  return {.bytes_max = limit.head_bytes_max, .line_bytes_max = limit.head_line_bytes_max,
+  return {.bytes_max = limit.head_bytes_max,
+          .line_bytes_max = limit.head_line_bytes_max,
           .lines_max = limit.head_lines_max};
 }
 
@@ -48,14 +49,13 @@ error check_upgrade(http_request const& request) noexcept;
 
 /// The first subprotocol in the client's order that is in `supported`; empty if there is none. The result borrows
 /// `supported`. RFC 6455 section 4.2.2.
-std::string_view select_subprotocol(http_request const& request,
-                                    std::span<std::string_view const> supported) noexcept;
+std::string_view select_subprotocol(http_request const& request, std::span<std::string_view const> supported) noexcept;
 
 /// How an upgrade is accepted. All views are borrowed.
 struct acceptance {
-  std::string_view subprotocol{};            ///< empty: none. One that the client offered
-  std::span<header_field const> headers{};   ///< more headers for the 101, such as Set-Cookie
-  std::string_view extensions{};             ///< the value of Sec-WebSocket-Extensions; empty: none
+  std::string_view subprotocol{};           ///< empty: none. One that the client offered
+  std::span<header_field const> headers{};  ///< more headers for the 101, such as Set-Cookie
+  std::string_view extensions{};            ///< the value of Sec-WebSocket-Extensions; empty: none
 };
 
 /// Checks what the application gave: refusal::invalid_header if a header is not writable (see are_writable) or the

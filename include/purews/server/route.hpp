@@ -27,15 +27,22 @@ class upgrade {
   /// Accepts it with a subprotocol and headers of the application. Refuses: invalid_header. RFC 6455 section 4.2.2.
   [[nodiscard]] refusal accept(acceptance const& with) noexcept { return machine_.accept(with); }
 
-  /// Answers with an HTTP status instead, as plain text. RFC 6455 section 4.2.2.
+  /// Answers with an HTTP status instead, as plain text; with 500 if `status` is none of 200 to 599. RFC 6455
+  /// section 4.2.2.
   void reject(std::uint16_t status, std::string_view text = {}) noexcept {
-    static_cast<void>(machine_.answer({.status = status, .body = as_bytes(text)}));
+    rejected_ = true;
+    if (machine_.answer({.status = status, .body = as_bytes(text)}) != refusal::none)
+      static_cast<void>(machine_.answer({.status = 500}));
   }
+
+  /// Whether reject() was called.
+  bool rejected() const noexcept { return rejected_; }
 
  private:
   endpoint& machine_;
   session_data& data_;
   socket_address const& peer_;
+  bool rejected_ = false;
 };
 
 /// What a server does with the WebSocket connections of one path. With several threads the handlers are called on
@@ -45,7 +52,8 @@ struct websocket_route {
   std::vector<std::string> subprotocols{};
 
   /// Who may connect from a browser: origins such as "https://example.com", or "*" for all. Empty: only pages of
-  /// the same host and port as the server. Clients without an Origin header are no browsers and pass.
+  /// the same host and port as the server. Clients without an Origin header are no browsers and pass, unless they send
+  /// a cookie. Precondition (asserted): each is "*" or an origin; parse_origin(text).valid() tells.
   std::vector<std::string> origins{};
 
   callback<void(upgrade&)> on_upgrade{};
@@ -73,7 +81,8 @@ class http_exchange {
 
 using http_handler = callback<void(http_exchange&)>;
 
-/// What is served under which path. A path that ends with '*' stands for all that begin like it; the longest wins.
+/// What is served under which path. A path that ends with '*' stands for all that begin like it. The longest wins; of
+/// two for one path, the first.
 class router {
  public:
   struct websocket_entry {
@@ -89,8 +98,10 @@ class router {
 
   websocket_entry* find_websocket(std::string_view path) noexcept;
 
-  /// The handler, or null with `path_known` telling whether another method would have found one.
-  http_handler* find_http(std::string_view method, std::string_view path, bool& path_known) noexcept;
+  http_handler* find_http(std::string_view method, std::string_view path) noexcept;
+
+  /// The methods that have a handler for `path`, as the value of an Allow header; empty if there are none.
+  std::string allowed_methods(std::string_view path) const;
 
  private:
   struct http_entry {
@@ -99,7 +110,9 @@ class router {
     http_handler handler;
   };
 
-  static bool matches(std::string_view pattern, std::string_view path) noexcept;
+  /// 0: `pattern` does not match; otherwise the more, the more of the path it names.
+  static std::size_t match(std::string_view pattern, std::string_view path) noexcept;
+  http_entry* find_entry(std::string_view method, std::string_view path) noexcept;
 
   std::vector<websocket_entry*> websockets_;
   std::vector<http_entry> https_;
@@ -116,7 +129,11 @@ class router {
 inline void router::add(std::string_view path, websocket_route handlers, void (*make_data)(session_data&)) {
   auto* const entry = new websocket_entry{std::string(path), static_cast<websocket_route&&>(handlers), make_data};
   for (std::string const& name : entry->handlers.subprotocols) entry->subprotocols.push_back(name);
-  for (std::string const& name : entry->handlers.origins) entry->origins.push_back(name);
+  for (std::string const& name : entry->handlers.origins) {
+    // A list that allows less than it seems to says would be found out by users, or not at all.
+    PUREWS_ASSERT(name == "*" || parse_origin(name).valid());
+    entry->origins.push_back(name);
+  }
   websockets_.push_back(entry);
 }
 
@@ -124,29 +141,56 @@ inline void router::add(std::string_view method, std::string_view path, http_han
   https_.push_back({std::string(path), std::string(method), static_cast<http_handler&&>(handler)});
 }
 
-inline bool router::matches(std::string_view pattern, std::string_view path) noexcept {
-  if (pattern.empty() || pattern.back() != '*') return pattern == path;
-  return path.starts_with(pattern.substr(0, pattern.size() - 1));
+inline std::size_t router::match(std::string_view pattern, std::string_view path) noexcept {
+  if (!pattern.ends_with('*')) return pattern == path ? path.size() + 2 : 0;
+  pattern.remove_suffix(1);
+  return path.starts_with(pattern) ? pattern.size() + 1 : 0;
 }
 
 inline router::websocket_entry* router::find_websocket(std::string_view path) noexcept {
   websocket_entry* best = nullptr;
-  for (auto* const entry : websockets_)
-    if (matches(entry->path, path) && (best == nullptr || entry->path.size() > best->path.size())) best = entry;
+  std::size_t best_match = 0;
+  for (auto* const entry : websockets_) {
+    std::size_t const found = match(entry->path, path);
+    if (found <= best_match) continue;
+    best = entry;
+    best_match = found;
+  }
   return best;
 }
 
-inline http_handler* router::find_http(std::string_view method, std::string_view path, bool& path_known) noexcept {
+inline http_handler* router::find_http(std::string_view method, std::string_view path) noexcept {
+  http_entry* found = find_entry(method, path);
   // RFC 9110 9.3.2: HEAD is GET without the body, which the answer leaves out by itself.
-  std::string_view const wanted = method == "HEAD" ? "GET" : method;
-  http_entry* best = nullptr;
-  path_known = false;
-  for (http_entry& entry : https_) {
-    if (!matches(entry.path, path)) continue;
-    path_known = true;
-    if (entry.method == wanted && (best == nullptr || entry.path.size() > best->path.size())) best = &entry;
+  if (found == nullptr && method == "HEAD") found = find_entry("GET", path);
+  return found == nullptr ? nullptr : &found->handler;
+}
+
+inline std::string router::allowed_methods(std::string_view path) const {
+  std::string all;
+  auto const add = [&all](std::string_view method) {
+    if ((", " + all + ",").find(", " + std::string(method) + ",") != all.npos) return;
+    if (!all.empty()) all += ", ";
+    all += method;
+  };
+  for (http_entry const& entry : https_) {
+    if (match(entry.path, path) == 0) continue;
+    add(entry.method);
+    if (entry.method == "GET") add("HEAD");
   }
-  return best == nullptr ? nullptr : &best->handler;
+  return all;
+}
+
+inline router::http_entry* router::find_entry(std::string_view method, std::string_view path) noexcept {
+  http_entry* best = nullptr;
+  std::size_t best_match = 0;
+  for (http_entry& entry : https_) {
+    std::size_t const found = match(entry.path, path);
+    if (found <= best_match || entry.method != method) continue;
+    best = &entry;
+    best_match = found;
+  }
+  return best;
 }
 
 }  // namespace purews::inline v0

@@ -64,8 +64,9 @@ class basic_server {
   void stop() noexcept;
 
   /// Sends a message to all sessions that are subscribed to `name`, on all loops, in a later turn of each. Any thread.
-  void publish(std::string_view name, opcode op, bytes_view payload);
-  void publish(std::string_view name, std::string_view text) { publish(name, opcode::text, as_bytes(text)); }
+  /// Refuses: invalid_utf8, out_of_memory.
+  refusal publish(std::string_view name, opcode op, bytes_view payload);
+  refusal publish(std::string_view name, std::string_view text) { return publish(name, opcode::text, as_bytes(text)); }
 
   unsigned threads() const noexcept { return static_cast<unsigned>(workers_.size()); }
 
@@ -160,11 +161,13 @@ void basic_server<Loop>::stop() noexcept {
 }
 
 template <class Loop>
-void basic_server<Loop>::publish(std::string_view name, opcode op, bytes_view payload) {
+refusal basic_server<Loop>::publish(std::string_view name, opcode op, bytes_view payload) {
+  if (op == opcode::text && !is_valid_utf8(payload)) return refusal::invalid_utf8;
   prepared_message const shared(op, payload);
-  if (!shared) return;
+  if (!shared) return refusal::out_of_memory;
   for (worker* const w : workers_)
     w->loop().post([w, topic = std::string(name), shared] { w->topics().publish(topic, shared); });
+  return refusal::none;
 }
 
 }  // namespace purews::inline v0

@@ -16,6 +16,7 @@ struct topic;
 struct message_view {
   opcode op = opcode::binary;  ///< text or binary
   bytes payload{};
+  bool fin = true;  ///< delivery::pieces: whether this is the last piece of its message
 
   std::string_view text() const noexcept { return as_text(payload); }  ///< valid UTF-8 if `op` is text
 };
@@ -73,11 +74,15 @@ class session {
   /// Queues a message; the payload is copied, and leaves when the handler returns. Refuses: not_open, queue_full,
   /// message_open, invalid_utf8, out_of_memory. RFC 6455 section 5.6.
   refusal send(std::string_view text) noexcept { return send(opcode::text, as_bytes(text)); }
-  refusal send(opcode op, bytes_view payload) noexcept { return touched(machine().send(op, payload)); }
+  refusal send(opcode op, bytes_view payload) noexcept {
+    return queued([&] { return machine().send(op, payload); });
+  }
   refusal send(message_view const& m) noexcept { return send(m.op, m.payload); }
-  refusal send(prepared_message const& shared) noexcept { return touched(machine().send(shared)); }
+  refusal send(prepared_message const& shared) noexcept {
+    return queued([&] { return machine().send(shared); });
+  }
   refusal send_fragment(opcode op, bytes_view payload, fragment position) noexcept {
-    return touched(machine().send_fragment(op, payload, position));
+    return queued([&] { return machine().send_fragment(op, payload, position); });
   }
   refusal ping(bytes_view payload = {}) noexcept { return touched(machine().ping(payload)); }
 
@@ -108,7 +113,8 @@ class session {
   virtual endpoint& machine() noexcept = 0;
   virtual topic_table& topics() noexcept = 0;
   virtual socket_address peer_address() noexcept = 0;
-  virtual void touch() noexcept = 0;
+  virtual void touch() noexcept = 0;     // output is to be sent at the end of the turn
+  virtual void send_now() noexcept = 0;  // and as much as possible of it now
 
   session_data data_;
 
@@ -119,6 +125,17 @@ class session {
     topic* to;
     std::size_t index;  // of this session among its members
   };
+
+  // What one turn queues may exceed the bound that is meant for peers who do not read.
+  template <class F>
+  refusal queued(F attempt) noexcept {
+    refusal result = attempt();
+    if (result == refusal::queue_full) {
+      send_now();
+      result = attempt();
+    }
+    return touched(result);
+  }
 
   refusal touched(refusal result) noexcept {
     touch();

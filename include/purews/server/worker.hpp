@@ -93,11 +93,12 @@ class server_worker<Loop>::peer final : public session {
   topic_table& topics() noexcept override { return home_.topics_; }
   socket_address peer_address() noexcept override { return address_; }
   void touch() noexcept override { stream_.touch(); }
+  void send_now() noexcept override { stream_.send_now(); }
 
   void decide(bytes body) noexcept;
   void decide_upgrade(http_request const& request) noexcept;
   bool origin_passes(http_request const& request) noexcept;
-  void refuse(std::uint16_t status, std::string_view text) noexcept;
+  void refuse(std::uint16_t status, std::string_view text, std::span<header_field const> headers = {}) noexcept;
   void report_end(closing const& how) noexcept;
 
   server_worker& home_;
@@ -120,7 +121,7 @@ void server_worker<Loop>::peer::on_events(stream_type& stream) noexcept {
         break;
       case kind::message:
       case kind::fragment:
-        if (route_->handlers.on_message) route_->handlers.on_message(*this, {e.op, e.payload});
+        if (route_->handlers.on_message) route_->handlers.on_message(*this, {e.op, e.payload, e.fin});
         break;
       case kind::closed: report_end({e.code, e.text(), e.clean, error::none}); break;
       case kind::failed: report_end({e.code, {}, false, e.fault}); break;
@@ -154,11 +155,13 @@ template <class Loop>
 void server_worker<Loop>::peer::decide(bytes body) noexcept {
   http_request const request = machine().request();
   if (machine().wants_upgrade()) return decide_upgrade(request);
-  bool path_known = false;
-  http_handler* const handler = home_.shared_.routes.find_http(request.method(), request.path(), path_known);
+  router& routes = home_.shared_.routes;
+  http_handler* const handler = routes.find_http(request.method(), request.path());
   if (handler == nullptr) {
-    if (path_known) return refuse(405, "There is no such method here.");
-    if (home_.shared_.routes.find_websocket(request.path()) != nullptr) return refuse(426, "This is a WebSocket.");
+    std::string const allowed = routes.allowed_methods(request.path());
+    header_field const allow[] = {{"Allow", allowed}};  // RFC 9110 15.5.6: "MUST generate an Allow header field"
+    if (!allowed.empty()) return refuse(405, "There is no such method here.", allow);
+    if (routes.find_websocket(request.path()) != nullptr) return refuse(426, "This is a WebSocket.");
     return refuse(404, "There is nothing here.");
   }
   http_exchange exchange(machine(), body);
@@ -177,6 +180,8 @@ void server_worker<Loop>::peer::decide_upgrade(http_request const& request) noex
   if (route_->handlers.on_upgrade) {
     upgrade asked(machine(), data_, address_);
     route_->handlers.on_upgrade(asked);
+    // Answered already, but if memory was short: a rejected upgrade must never be accepted below.
+    if (asked.rejected()) return refuse(500, {});
   }
   // Refused, if the handler has decided already.
   refusal const accepted = machine().accept({.subprotocol = select_subprotocol(request, route_->subprotocols)});
@@ -192,8 +197,9 @@ bool server_worker<Loop>::peer::origin_passes(http_request const& request) noexc
 }
 
 template <class Loop>
-void server_worker<Loop>::peer::refuse(std::uint16_t status, std::string_view text) noexcept {
-  static_cast<void>(machine().answer({.status = status, .body = as_bytes(text)}));
+void server_worker<Loop>::peer::refuse(std::uint16_t status, std::string_view text,
+                                        std::span<header_field const> headers) noexcept {
+  static_cast<void>(machine().answer({.status = status, .headers = headers, .body = as_bytes(text)}));
 }
 
 template <class Loop>

@@ -176,11 +176,11 @@ inline text_slice http_head::slice(std::string_view text, std::string_view part)
 /// request-line = method SP request-target SP HTTP-version. RFC 9112 section 3.
 inline error http_head::take_request_line(std::string_view text, std::string_view line) noexcept {
   std::size_t const method_size = http_span(line, 0, http_char_table::token);
-  if (method_size == 0 || method_size == line.size() || line[method_size] != ' ') return error::request_line_syntax;
+  if (method_size == 0 || !line.substr(method_size).starts_with(' ')) return error::request_line_syntax;
   std::size_t const target_at = method_size + 1;
   std::size_t const target_size = http_span(line, target_at, http_char_table::target);
   std::size_t const target_end = target_at + target_size;
-  if (target_size == 0 || target_end == line.size() || line[target_end] != ' ') return error::request_line_syntax;
+  if (target_size == 0 || !line.substr(target_end).starts_with(' ')) return error::request_line_syntax;
   parts_.method = slice(text, line.substr(0, method_size));
   parts_.target = slice(text, line.substr(target_at, target_size));
   // The version first: the preface of HTTP/2 is "PRI * HTTP/2.0".
@@ -222,8 +222,8 @@ inline error http_head::read_target(std::string_view text) noexcept {
     if (parts_.method.of(text) != "OPTIONS") return error::request_line_syntax;
   } else if (target[0] != '/') {
     scheme_split const split = split_scheme(target);
-    bool const known = iequals(split.scheme, "http") || iequals(split.scheme, "https") ||
-                       iequals(split.scheme, "ws") || iequals(split.scheme, "wss");
+    bool const known = iequals(split.scheme, "http") || iequals(split.scheme, "https") || iequals(split.scheme, "ws") ||
+                       iequals(split.scheme, "wss");
     if (!known) return error::request_line_syntax;
     std::string_view const host = split.rest.substr(0, split.rest.find_first_of("/?"));
     if (parse_authority(host).fault != uri_fault::none) return error::request_line_syntax;
@@ -240,7 +240,7 @@ inline error http_head::read_target(std::string_view text) noexcept {
 inline error http_head::take_field(std::string_view line) noexcept {
   std::size_t const name_size = http_span(line, 0, http_char_table::token);
   // RFC 9112 5.1: no white space "is allowed between the field name and colon".
-  if (name_size == 0 || name_size == line.size() || line[name_size] != ':') return error::head_syntax;
+  if (name_size == 0 || !line.substr(name_size).starts_with(':')) return error::head_syntax;
   if (!is_field_value(line.substr(name_size + 1))) return error::head_syntax;
   parts_.lines[parts_.line_count++] = {line_at_, static_cast<std::uint32_t>(name_size)};
   return error::none;

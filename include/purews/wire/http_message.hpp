@@ -76,22 +76,22 @@ class http_response : public http_message {
 class header_list {
  public:
   header_list(http_message const& message, std::string_view name) noexcept
-      : message_(&message), name_(name), line_(message.find(name)) {
+      : message_(message), name_(name), line_(message.find(name)) {
     if (line_ < message.line_count()) reader_ = list_reader(message.line(line_).value);
   }
 
   /// The next element, trimmed and never empty; empty at the end.
   std::string_view next() noexcept {
-    while (line_ < message_->line_count()) {
+    while (line_ < message_.line_count()) {
       if (std::string_view const element = reader_.next(); !element.empty()) return element;
-      line_ = message_->find(name_, line_ + 1);
-      if (line_ < message_->line_count()) reader_ = list_reader(message_->line(line_).value);
+      line_ = message_.find(name_, line_ + 1);
+      if (line_ < message_.line_count()) reader_ = list_reader(message_.line(line_).value);
     }
     return {};
   }
 
  private:
-  http_message const* message_;
+  http_message message_;
   std::string_view name_;
   std::size_t line_;
   list_reader reader_{};

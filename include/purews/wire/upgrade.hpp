@@ -29,9 +29,8 @@ inline constexpr std::size_t subprotocols_max = 64;
 /// connection or on the upgrade. A second copy from the application could make two readers disagree.
 constexpr bool is_reserved_header(std::string_view name) noexcept {
   if (istarts_with(name, "Sec-WebSocket-")) return true;
-  for (std::string_view const reserved :
-       {"Connection", "Upgrade", "Host", "Content-Length", "Transfer-Encoding", "Keep-Alive", "Proxy-Connection", "TE",
-        "Trailer", "Expect"})
+  for (std::string_view const reserved : {"Connection", "Upgrade", "Host", "Content-Length", "Transfer-Encoding",
+                                          "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Expect"})
     if (iequals(name, reserved)) return true;
   return false;
 }

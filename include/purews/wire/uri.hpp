@@ -133,8 +133,8 @@ enum class security : std::uint8_t { plain, tls };
 /// A ws: or wss: URI, taken apart: views into what was parsed. RFC 6455 section 3.
 struct uri {
   security transport = security::plain;
-  authority server{};          ///< its `port` is 0 if none was given
-  std::string_view target{};   ///< path and query as written. If it does not begin with '/', write one before it
+  authority server{};         ///< its `port` is 0 if none was given
+  std::string_view target{};  ///< path and query as written. If it does not begin with '/', write one before it
   uri_fault fault = uri_fault::scheme;  ///< none: the URI is valid
 
   constexpr bool valid() const noexcept { return fault == uri_fault::none; }

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: BSL-1.0
+// chat_server as its clients and its operator see it: the ws client of npm, and the command line.
+import assert from 'node:assert/strict';
+import {once} from 'node:events';
+import {mkdirSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
+import {test} from 'node:test';
+import WebSocket from 'ws';
+
+import {folder, run, Server} from './support/program.mjs';
+
+async function startChat(t, where = 'memory:') {
+  const server = await Server.start('chat_server', ['--port', '0', '--store', where]);
+  t.after(() => server.end('SIGKILL'));
+  return server;
+}
+
+/// A client with what it received and did not take yet.
+class Client {
+  #got = [];
+  #wake = () => {};
+
+  static async open(server, options = {}) {
+    const client = new Client();
+    client.socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`, options);
+    client.socket.on('message', (data) => {
+      client.#got.push(JSON.parse(data));
+      client.#wake();
+    });
+    client.closed = once(client.socket, 'close').then(([code, reason]) => ({code, reason: String(reason)}));
+    await once(client.socket, 'open');
+    return client;
+  }
+
+  send(what) {
+    this.socket.send(typeof what === 'object' && !Buffer.isBuffer(what) ? JSON.stringify(what) : what);
+  }
+
+  /// The next message of a type; what came before it is dropped.
+  async next(type) {
+    for (;;) {
+      while (this.#got.length) {
+        const m = this.#got.shift();
+        if (m.type === type) return m;
+      }
+      await new Promise((wake) => { this.#wake = wake; });
+    }
+  }
+
+  async join(channel, user, device) {
+    this.send({type: 'join', channel, user, device});
+    return this.next('history');
+  }
+
+  say(channel, text, id) {
+    this.send({type: 'message', channel, text, id});
+  }
+}
+
+test('the protocol: join, presence, message, ack, repeat, leave', async (t) => {
+  const server = await startChat(t);
+  const alice = await Client.open(server);
+  const bob = await Client.open(server);
+  assert.deepEqual((await alice.join('general', 'alice', 'd1')).messages, []);
+  await bob.join('general', 'bob');
+  assert.deepEqual((await bob.next('presence')).users, ['alice', 'bob']);
+  alice.say('general', 'Hello!', 'a1');
+  const {time, ...ack} = await alice.next('ack');
+  assert.deepEqual(ack, {type: 'ack', channel: 'general', id: 'a1', seq: 1});
+  assert.ok(Math.abs(time - Date.now()) < 60_000);
+  assert.deepEqual(await bob.next('message'),
+                   {type: 'message', channel: 'general', user: 'alice', text: 'Hello!', id: 'a1', seq: 1, time});
+  alice.say('general', 'Hello!', 'a1');
+  assert.equal((await alice.next('ack')).seq, 1);
+  bob.say('general', 'Hi!');
+  assert.equal((await bob.next('message')).seq, 2);  // and no second 'Hello!'
+  bob.send({type: 'leave', channel: 'general'});
+  await alice.next('presence');
+  alice.say('general', 'alone', 'a2');
+  assert.equal((await alice.next('ack')).seq, 3);
+  const again = await bob.join('general', 'bob');
+  assert.deepEqual(again.messages.map((m) => m.seq), [1, 2, 3]);
+});
+
+test('what was acknowledged survives kill -9, and keeps its number', async (t) => {
+  const where = `sqlite:${path.join(folder(t), 'chat.db')}`;
+  let server = await startChat(t, where);
+  let alice = await Client.open(server);
+  const {epoch} = await alice.join('general', 'alice', 'd1');
+  const acks = new Map();
+  for (let i = 0; i < 500; ++i) alice.say('general', `message ${i}`, `m${i}`);
+  while (acks.size < 100) {
+    const ack = await alice.next('ack');
+    acks.set(ack.id, ack.seq);
+  }
+  await server.end('SIGKILL');
+  server = await startChat(t, where);
+  alice = await Client.open(server);
+  const history = await alice.join('general', 'alice', 'd1');
+  assert.equal(history.epoch, epoch);
+  for (let i = 0; i < 500; ++i) alice.say('general', `message ${i}`, `m${i}`);
+  const seqs = [];
+  for (let i = 0; i < 500; ++i) {
+    const ack = await alice.next('ack');
+    seqs.push(ack.seq);
+    if (acks.has(ack.id)) assert.equal(ack.seq, acks.get(ack.id));
+  }
+  assert.deepEqual(seqs, Array.from({length: 500}, (_, i) => i + 1));
+});
+
+test('bad input gets an error answer and the connection stays, until there are 10 in a row', async (t) => {
+  const server = await startChat(t);
+  const bob = await Client.open(server);
+  await bob.join('general', 'bob');
+  const alice = await Client.open(server);
+  const expect = async (what, code) => {
+    alice.send(what);
+    const error = await alice.next('error');
+    assert.equal(error.code, code);
+    assert.equal(typeof error.message, 'string');
+  };
+  await expect('{', 'bad_json');
+  await expect({type: 'shout'}, 'unknown_type');
+  await expect({type: 'join', channel: 'x'.repeat(65), user: 'alice'}, 'bad_name');
+  await expect({type: 'join', channel: 'general', user: ''}, 'bad_name');
+  await expect({type: 'message', channel: 'general', text: 'not in there'}, 'not_joined');
+  await alice.join('general', 'alice');
+  await expect({type: 'join', channel: 'general', user: 'alice'}, 'already_joined');
+  await expect({type: 'message', channel: 'general', text: 'x'.repeat(16385)}, 'bad_text');
+  await expect({type: 'message', channel: 'general', text: 'x'.repeat(200_000)}, 'bad_text');
+  await expect(Buffer.from('{}'), 'unsupported');
+  alice.say('general', 'x'.repeat(16384), 'fits');
+  assert.equal((await alice.next('ack')).seq, 1);
+  for (let i = 0; i < 10; ++i) alice.send('nonsense');
+  assert.deepEqual(await alice.closed, {code: 1008, reason: '10 invalid messages in a row'});
+  assert.equal((await bob.next('message')).id, 'fits');
+  assert.deepEqual((await bob.next('presence')).users, ['bob']);
+});
+
+test('pages of other origins are refused [hazard-69]', async (t) => {
+  const server = await startChat(t);
+  const attempt = async (origin) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`, {origin});
+    socket.on('error', () => {});
+    const [, response] = await once(socket, 'unexpected-response');
+    socket.terminate();
+    return response.statusCode;
+  };
+  assert.equal(await attempt('http://evil.example'), 403);
+  assert.equal(await attempt(`http://127.0.0.1:${server.port + 1}`), 403);
+  assert.equal(await attempt('null'), 403);
+  const same = await Client.open(server, {origin: `http://127.0.0.1:${server.port}`});
+  same.socket.terminate();
+});
+
+test('the page has strict headers', async (t) => {
+  const server = await startChat(t);
+  for (const file of ['/', '/chat.js', '/client.js', '/style.css', '/icon.svg']) {
+    const {status, headers} = await fetch(server.address + file);
+    assert.equal(status, 200);
+    assert.match(headers.get('content-security-policy'), /^default-src 'none'; script-src 'self'; style-src 'self'; /);
+    assert.doesNotMatch(headers.get('content-security-policy'), /unsafe|\*/);
+    assert.equal(headers.get('x-content-type-options'), 'nosniff');
+    assert.equal(headers.get('referrer-policy'), 'no-referrer');
+  }
+  assert.equal((await fetch(`${server.address}/../main.cpp`)).status, 404);
+  assert.equal((await fetch(`${server.address}/ws`)).status, 426);
+});
+
+test('SIGTERM: 1001 to all, exit status 0', async (t) => {
+  const server = await startChat(t);
+  const alice = await Client.open(server);
+  await alice.join('general', 'alice');
+  server.child.kill('SIGTERM');
+  assert.equal((await alice.closed).code, 1001);
+  assert.equal(await server.end(), 0);
+});
+
+test('a client that does not read is cut off, and the others are not disturbed', async (t) => {
+  const server = await startChat(t);
+  const slow = await Client.open(server);
+  await slow.join('general', 'slow');
+  slow.socket.pause();
+  const alice = await Client.open(server);
+  await alice.join('general', 'alice');
+  const text = 'x'.repeat(16_000);
+  for (let i = 0; i < 1000; ++i) {  // 16 MB: more than the kernel's buffers and the server's queue hold
+    alice.say('general', text, `${i}`);
+    await alice.next('ack');
+  }
+  // It does not answer the Close either: the deadlines end it.
+  const present = async () => {
+    const visitor = await Client.open(server);
+    await visitor.join('general', 'visitor');
+    const {users} = await visitor.next('presence');
+    visitor.socket.terminate();
+    return users;
+  };
+  const end = Date.now() + 30_000;
+  while ((await present()).includes('slow') && Date.now() < end) await new Promise((done) => setTimeout(done, 200));
+  assert.deepEqual(await present(), ['alice', 'visitor']);
+  slow.socket.terminate();
+});
+
+test('wrong flags: one sentence, exit status 2', async () => {
+  for (const args of [['--bogus'], ['--port'], ['--port', 'x'], ['--port', '65536'], ['extra'], ['--store', 'mysql:x'],
+                      ['--store', 'sqlite:'], ['--host', '']]) {
+    const {code, out, err} = await run('chat_server', args);
+    assert.equal(code, 2, args.join(' '));
+    assert.equal(out, '');
+    assert.match(err, /^chat_server: [^\n]+\n$/);
+  }
+  assert.equal((await run('chat_server', ['--help'])).code, 0);
+});
+
+test('a port in use: one sentence that says how to choose another, exit status 1', async (t) => {
+  const server = await startChat(t);
+  const {code, err} = await run('chat_server', ['--port', String(server.port), '--store', 'memory:']);
+  assert.equal(code, 1);
+  assert.match(err, /\nchat_server: cannot listen .* in use.*--port[^\n]*\n$/);
+});
+
+test('a store that cannot be used: one sentence, exit status 1', async (t) => {
+  const here = folder(t);
+  mkdirSync(path.join(here, 'folder'));
+  writeFileSync(path.join(here, 'text.db'), 'This is not a database, but long enough to look like a file of one. '.repeat(9));
+  for (const file of ['no/such/folder/chat.db', 'folder', 'text.db']) {
+    const {code, err} = await run('chat_server', ['--port', '0', '--store', `sqlite:${path.join(here, file)}`]);
+    assert.equal(code, 1, file);
+    assert.match(err, /^chat_server: [^\n]+--store sqlite:FILE\n$/);
+  }
+});

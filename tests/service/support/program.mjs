@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSL-1.0
+// Starts the project's programs, and ends them by their process alone.
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {mkdtempSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import {fileURLToPath} from 'node:url';
+
+const project = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+export const binaries = path.resolve(project, process.env.PUREWS_BIN ?? 'build/bin');
+
+/// Runs a program to its end.
+export async function run(name, args, options = {}) {
+  const child = spawn(path.join(binaries, name), args, {stdio: ['ignore', 'pipe', 'pipe'], timeout: 20_000, ...options});
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (data) => { out += data; });
+  child.stderr.on('data', (data) => { err += data; });
+  const [code, signal] = await once(child, 'close');
+  return {code, signal, out, err};
+}
+
+/// A server that has printed its line "listening on ADDRESS".
+export class Server {
+  static async start(name, args, options = {}) {
+    const server = new Server();
+    const child = server.child = spawn(path.join(binaries, name), args, {stdio: ['ignore', 'pipe', 'pipe'], ...options});
+    server.err = '';
+    child.stderr.on('data', (data) => { server.err += data; });
+    server.ended = once(child, 'exit');
+    let out = '';
+    for await (const data of child.stdout) {
+      out += data;
+      const line = out.match(/^listening on (.*)\n/);
+      if (!line) continue;
+      server.address = line[1];
+      server.port = Number(line[1].match(/:(\d+)$/)[1]);
+      child.stdout.resume();
+      return server;
+    }
+    await server.ended;
+    throw new Error(`${name} did not start: ${server.err}`);
+  }
+
+  /// Ends it with a signal; gives its exit status, or null after a SIGKILL.
+  async end(signal = 'SIGTERM') {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
+    const [code] = await this.ended;
+    return code;
+  }
+}
+
+/// A folder that is removed when the test ends.
+export function folder(t) {
+  const made = mkdtempSync(path.join(tmpdir(), 'purews-'));
+  t.after(() => rmSync(made, {recursive: true, force: true}));
+  return made;
+}
