@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
   if (!at)
     return fail(1, "cannot listen on " + host + " port " + std::to_string(port) + " (" + describe(at.error).c_str() +
                        "): choose another with --port or --host");
-  process::stop_on_signals(server);
+  process::stopping_signals const stopping(server);
   std::printf("listening on http://%s\n", text(at.address).c_str());
   std::fflush(stdout);
   server.run();

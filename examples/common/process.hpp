@@ -23,15 +23,27 @@ inline void raise_descriptor_limit() {
 template <class Server>
 inline Server* stopped_by_signal = nullptr;
 
-/// Makes SIGTERM and SIGINT stop `server`: gracefully at the first, at once at the second.
+/// While it lives, SIGTERM and SIGINT stop `server`: gracefully at the first, at once at the second. Afterwards they
+/// are ignored: the program is at its end, and the server may be gone.
 template <class Server>
-void stop_on_signals(Server& server) {
-  stopped_by_signal<Server> = &server;
-  struct sigaction action {};
-  action.sa_handler = [](int) { stopped_by_signal<Server>->stop(); };
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGTERM, &action, nullptr);
-  sigaction(SIGINT, &action, nullptr);
-}
+class stopping_signals {
+ public:
+  explicit stopping_signals(Server& server) {
+    stopped_by_signal<Server> = &server;
+    handle([](int) { stopped_by_signal<Server>->stop(); });
+  }
+  stopping_signals(stopping_signals const&) = delete;
+  stopping_signals& operator=(stopping_signals const&) = delete;
+  ~stopping_signals() { handle(SIG_IGN); }
+
+ private:
+  static void handle(void (*handler)(int)) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, nullptr);
+    sigaction(SIGINT, &action, nullptr);
+  }
+};
 
 }  // namespace process

@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
                  host.c_str(), static_cast<unsigned>(port), purews::describe(at.error).c_str());
     return 1;
   }
-  process::stop_on_signals(server);
+  process::stopping_signals const stopping(server);
   std::printf("listening on %s\n", purews::text(at.address).c_str());
   std::fflush(stdout);
   server.run();

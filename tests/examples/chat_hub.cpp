@@ -138,7 +138,7 @@ TEST_CASE("chat: all messages of a turn are one transaction") {
   r.join(1, "alice");
   r.join(2, "bob");
   r.take(2);
-  for (int i = 0; i < 5; ++i) r.message(1 + i % 2, "m", std::to_string(i));
+  for (client_id i = 0; i < 5; ++i) r.message(1 + i % 2, "m", std::to_string(i));
   CHECK(r.truth.appends == 0);
   r.commit();
   CHECK(r.truth.appends == 1);

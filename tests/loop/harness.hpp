@@ -26,10 +26,10 @@ using all_loops = std::tuple<purews::epoll_loop>;
 using all_loops = std::tuple<purews::kqueue_loop>;
 #endif
 
-/// On Linux a kqueue is an emulation over epoll (libkqueue), which asks sockets for their error itself; that clears it.
+/// With PUREWS_TEST_KQUEUE the kqueue is libkqueue's over epoll, which asks sockets for their error; that clears it.
 template <class Loop>
 inline constexpr bool errors_survive = true;
-#if defined(__linux__) && defined(PUREWS_TEST_KQUEUE)
+#ifdef PUREWS_TEST_KQUEUE
 template <>
 inline constexpr bool errors_survive<purews::kqueue_loop> = false;
 #endif

@@ -174,6 +174,7 @@ TEST_CASE("4.1: only a subprotocol that was offered may be chosen, and only one 
   CHECK(fault_of({.more = name + "b\r\n"}, request) == error::none);
   CHECK(fault_of({}, request) == error::none);
   CHECK(fault_of({}, demanding) == error::answer_subprotocol);
+  CHECK(fault_of({}, {.subprotocol = subprotocol_use::required}) == error::none);
   CHECK(fault_of({.more = name + "a\r\n"}, demanding) == error::none);
   CHECK(fault_of({.more = name + "a\r\n"}) == error::answer_subprotocol);
   for (char const* const bad : {"", "c", "A", "a, b", "a b"})

@@ -249,6 +249,29 @@ TEST_CASE("out of memory: a request that could not be kept is answered with 500 
   heap::start();
 }
 
+TEST_CASE("out of memory: what follows lost input is not read as frames") {
+  heap::start();
+  endpoint e(server, sample, birth);
+  test::machine_driver<endpoint> loop(e);
+  loop.receive(test::octets_of(upgrade));
+  REQUIRE(e.accept() == refusal::none);
+  loop.drain();
+  loop.flush();
+  std::string const message = frame_text(server, 0x82, "a payload with " + frame_text(server, 0x81, "a frame") + " in it");
+  std::size_t const inner = message.find("\x81\x87");
+  REQUIRE(inner != std::string::npos);
+  {
+    test::exact_copy const lent(as_bytes(std::string_view(message).substr(0, inner)));
+    e.receive(lent.view(), birth);
+    heap::fails_at = heap::calls;
+    e.park();
+  }
+  loop.events.clear();
+  loop.receive(test::octets_of(message.substr(inner)));
+  CHECK(loop.events == lines{"failed 1011 out_of_memory"});
+  heap::start();
+}
+
 TEST_CASE("memory: small messages cost no allocation once the connection is open") {
   for (role const own : {server, client}) {
     endpoint e(own, sample, birth);

@@ -47,27 +47,19 @@ class journal {
 
 using lines = std::vector<std::string>;
 
-/// A server that runs on a thread of its own. Handlers must not use Catch2's macros: they belong to the main thread.
+/// Lets a server listen and run on a thread of its own; stops it in the end. To be made after everything that the
+/// handlers use. Handlers must not use Catch2's macros: those belong to the main thread.
 class running {
  public:
-  explicit running(purews::server_options with = {}) : server_(with) {}
-  ~running() {
-    if (!thread_) return;
-    server_.stop();
-    server_.stop();
-    thread_.join();
-  }
-
-  /// Before start().
-  purews::server& operator*() { return server_; }
-  purews::server* operator->() { return &server_; }
-
-  purews::socket_address const& start(std::string_view host = "127.0.0.1") {
-    purews::listening const got = server_.listen(host, 0);
+  explicit running(purews::server& what) : server_(what) {
+    purews::listening const got = server_.listen("127.0.0.1", 0);
     REQUIRE(got);
     at_ = got.address;
     REQUIRE(!thread_.start([this] { server_.run(); }));
-    return at_;
+  }
+  ~running() {
+    server_.stop();
+    server_.stop();
   }
 
   purews::socket_address const& at() const { return at_; }
@@ -95,9 +87,9 @@ class running {
   }
 
  private:
-  purews::server server_;
-  purews::thread thread_;
+  purews::server& server_;
   purews::socket_address at_{};
+  purews::thread thread_;
 };
 
 /// A route that echoes, and writes down its sessions' beginnings and ends.

@@ -110,9 +110,10 @@ TEST_CASE("9.3.2 of RFC 9110: a handler for HEAD comes before the one for GET") 
 }
 
 TEST_CASE("10.2: an origin that could never match is refused when the route is made [hazard-70]", "[hazard-70]") {
-  for (std::string const bad : {"chat.example", "https://chat.example/", "https://*.example", "null", "",
-                                "https://user@chat.example", "https://chat.example:99999", "https://ch\xC3\xA4t.example",
-                                "https://chat.example https://other.example", "//chat.example", "https://"}) {
+  for (std::string const bad :
+       {"chat.example", "https://chat.example/", "https://*.example", "null", "", "https://user@chat.example",
+        "https://chat.example:99999", "https://ch\xC3\xA4t.example", "https://chat.example https://other.example",
+        "//chat.example", "https://"}) {
     CAPTURE(bad);
     CHECK(dies([&] {
       router routes;
@@ -149,9 +150,12 @@ TEST_CASE("4.2.2: an upgrade shows its request, its peer and its object, and is 
     CHECK(head.starts_with("HTTP/1.1 101 "));
     CHECK(head.find("Sec-WebSocket-Protocol: b\r\n") != head.npos);
     CHECK(head.find("Set-Cookie: a=b\r\n") != head.npos);
+    CHECK(u.request().query() == "room=1");  // for a log, after the decision
   }
   SECTION("rejected") {
     u.reject(429, "Later.");
+    CHECK(u.rejected());
+    CHECK(u.request().header("Cookie") == "k=v");
     CHECK(u.accept({}) == refusal::not_connecting);
     CHECK(asked.machine().current() == state::closed);
     std::string const answer = asked.take_text();
@@ -180,6 +184,8 @@ TEST_CASE("an exchange shows the request and its body, and is answered once") {
   CHECK(exchange.answer({.status = 101}) == refusal::invalid_code);
   CHECK(exchange.answer({.body = as_bytes("first")}) == refusal::none);
   CHECK(exchange.answer({.body = as_bytes("second")}) == refusal::not_connecting);
+  CHECK(exchange.request().path() == "/chat");
+  CHECK(as_text(exchange.body()) == "b");
   std::string const text = asked.take_text();
   CHECK(text.ends_with("\r\n\r\nfirst"));
 }

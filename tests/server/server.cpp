@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <pthread.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <csignal>
@@ -68,14 +68,14 @@ TEST_CASE("a port is refused to a second server, however many threads the two ha
 }
 
 TEST_CASE("a server listens on IPv6, and on several addresses at once") {
-  running server;
+  server server;
   journal log;
-  server->route("/", subscribing(log));
-  listening const second = server->listen("127.0.0.1", 0);
+  server.route("/", subscribing(log));
+  listening const second = server.listen("127.0.0.1", 0);
   REQUIRE(second);
-  listening const six = server->listen("[::1]", 0);
-  auto const& first = server.start();
-  std::vector<socket_address> all{first, second.address};
+  listening const six = server.listen("[::1]", 0);
+  running run(server);
+  std::vector<socket_address> all{run.at(), second.address};
   if (six) all.push_back(six.address);  // a machine may have no IPv6
   for (auto const& at : all) {
     ws_client client(at);
@@ -83,7 +83,7 @@ TEST_CASE("a server listens on IPv6, and on several addresses at once") {
     client.send("hello");
     CHECK(client.next_text() == "hello");
   }
-  if (six) CHECK(std::string(text(six.address).view()).starts_with("[::1]:"));
+  if (six) CHECK(text(six.address).view().starts_with("[::1]:"));
 }
 
 TEST_CASE("a server may end without having run, or without having listened") {
@@ -98,6 +98,17 @@ TEST_CASE("a server may end without having run, or without having listened") {
   CHECK(zero.threads() == 1);
 }
 
+TEST_CASE("without descriptors for its loops a server says so when it listens, and does not run") {
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit const none{0, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  server starved({.threads = 2});
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(starved.listen("127.0.0.1", 0).error.code == EMFILE);
+  starved.run();
+}
+
 TEST_CASE("stop before run lets run return at once") {
   for (unsigned const threads : {1U, 3U}) {
     server early({.threads = threads});
@@ -110,15 +121,16 @@ TEST_CASE("stop before run lets run return at once") {
 TEST_CASE("what is published reaches every subscriber once, on one thread and on three") {
   for (unsigned const threads : {1U, 3U}) {
     CAPTURE(threads);
-    running server({.threads = threads});
+    server server({.threads = threads});
     journal log;
-    server->route("/", subscribing(log));
-    many_clients clients(server.start(), 12);
+    server.route("/", subscribing(log));
+    running run(server);
+    many_clients clients(run.at(), 12);
     REQUIRE(log.wait("open", clients.all.size()));
-    (*server).publish("all", "from outside");
-    (*server).publish("all", opcode::binary, as_bytes("binary"));
-    (*server).publish("nobody", "lost");
-    server.on_loop([&] { return (*server).publish("all", "from a loop"), 0; }, threads - 1);
+    server.publish("all", "from outside");
+    server.publish("all", opcode::binary, as_bytes("binary"));
+    server.publish("nobody", "lost");
+    run.on_loop([&] { return server.publish("all", "from a loop"), 0; }, threads - 1);
     for (auto const& client : clients.all) {
       REQUIRE(*client);
       CHECK(client->next_text() == "from outside");
@@ -131,30 +143,32 @@ TEST_CASE("what is published reaches every subscriber once, on one thread and on
 }
 
 TEST_CASE("5.6: what is published as text must be UTF-8, or no subscriber would keep its connection") {
-  running server;
+  server server;
   journal log;
-  server->route("/", subscribing(log));
-  ws_client client(server.start());
+  server.route("/", subscribing(log));
+  running run(server);
+  ws_client client(run.at());
   REQUIRE(log.wait("open"));
-  CHECK((*server).publish("all", "\xC0\x80") == refusal::invalid_utf8);
-  CHECK((*server).publish("all", opcode::binary, as_bytes("\xC0\x80")) == refusal::none);
-  CHECK((*server).publish("all", "fine") == refusal::none);
+  CHECK(server.publish("all", "\xC0\x80") == refusal::invalid_utf8);
+  CHECK(server.publish("all", opcode::binary, as_bytes("\xC0\x80")) == refusal::none);
+  CHECK(server.publish("all", "fine") == refusal::none);
   CHECK(client.next().text == "\xC0\x80");
   CHECK(client.next_text() == "fine");
 }
 
 TEST_CASE("threads publish, clients come and go, and all of it ends [hazard-65]", "[hazard-65]") {
-  running server({.threads = 3});
+  server server({.threads = 3});
   journal log;
-  server->route("/", subscribing(log));
-  auto const& at = server.start();
+  server.route("/", subscribing(log));
+  running run(server);
+  auto const& at = run.at();
   std::atomic<bool> done{false};
   std::atomic<int> opened{0};
   purews::thread publishers[2];
   for (auto& t : publishers) {
     REQUIRE(!t.start([&] {
       while (!done) {
-        (*server).publish("all", "tick");
+        server.publish("all", "tick");
         ::poll(nullptr, 0, 1);
       }
     }));
@@ -178,8 +192,8 @@ TEST_CASE("threads publish, clients come and go, and all of it ends [hazard-65]"
   done = true;
   for (auto& t : publishers) t.join();
   CHECK(opened == 90);
-  (*server).stop();
-  server.join();
+  server.stop();
+  run.join();
   std::size_t closes = 0;
   for (auto const& line : log.lines()) closes += line.starts_with("close ") ? 1 : 0;
   CHECK(log.count("open") == 90);
@@ -189,123 +203,131 @@ TEST_CASE("threads publish, clients come and go, and all of it ends [hazard-65]"
 TEST_CASE("7.4.1: stop sends what is queued, then Close 1001 to all, and run returns") {
   for (unsigned const threads : {1U, 3U}) {
     CAPTURE(threads);
-    running server({.threads = threads});
+    server server({.threads = threads});
     journal log;
-    server->route("/", subscribing(log));
+    server.route("/", subscribing(log));
     std::string const large(900'000, 'L');
-    server->route("/large", {.on_open = [&](session& s) { s.send(large), log.add("large"); },
-                             .on_close = [&](session&, closing const& how) { log.add(how.clean ? "clean" : "not clean"); }});
-    auto const& at = server.start();
-    many_clients clients(at, 6);
-    ws_client busy(at, {.path = "/large", .socket = {.receive_buffer = 4096}});
-    test::raw_client silent(at);
-    REQUIRE(log.wait("open", clients.all.size()));
-    REQUIRE(log.wait("large"));
-    (*server).publish("all", "the last word");
-    (*server).stop();
-    for (auto const& client : clients.all) {
-      CHECK(client->next_text() == "the last word");
-      CHECK(client->next_text() == "closed 1001 ");
+    server.route("/large", {.on_open = [&](session& s) { s.send(large), log.add("large"); },
+                            .on_close = [&](session&, closing const& how) { log.add(how.clean ? "clean" : "not"); }});
+    running run(server);
+    {
+      many_clients clients(run.at(), 6);
+      ws_client busy(run.at(), {.path = "/large", .socket = {.receive_buffer = 4096}});
+      test::raw_client silent(run.at());
+      REQUIRE(log.wait("open", clients.all.size()));
+      REQUIRE(log.wait("large"));
+      server.publish("all", "the last word");
+      server.stop();
+      for (auto const& client : clients.all) {
+        CHECK(client->next_text() == "the last word");
+        CHECK(client->next_text() == "closed 1001 ");
+      }
+      CHECK((busy.next_text() == large));
+      CHECK(busy.next_text() == "closed 1001 ");
+      CHECK(silent.receive_all().empty());
     }
-    CHECK((busy.next_text() == large));
-    CHECK(busy.next_text() == "closed 1001 ");
-    CHECK(silent.receive_all().empty());
-    server.join();
-    CHECK(log.count("close 1001 clean") == clients.all.size());
+    run.join();
+    CHECK(log.count("close 1001 clean") == 6);
     CHECK(log.count("clean") == 1);
-    CHECK_THROWS(ws_client(at));
+    CHECK_THROWS(ws_client(run.at()));
   }
 }
 
 TEST_CASE("stop lets an HTTP answer that is on its way arrive") {
-  running server;
+  server server;
   journal log;
   std::string const large(8'000'000, 'L');
-  server->get("/", [&](http_exchange& x) {
+  server.get("/", [&](http_exchange& x) {
     x.answer({.body = as_bytes(large)});
     log.add("answered");
   });
-  test::raw_client client(server.start(), {.receive_buffer = 4096});
+  running run(server);
+  test::raw_client client(run.at(), {.receive_buffer = 65536});
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   REQUIRE(log.wait("answered"));
-  (*server).stop();
+  server.stop();
   CHECK(client.receive_all().size() > large.size());
-  server.join();
+  client.drop();
+  run.join();
 }
 
 TEST_CASE("stop waits for slow clients no longer than server_options::drain, and reports their end") {
-  running server({.drain = milliseconds(50)});
+  server server({.drain = milliseconds(50)});
   journal log;
-  server->route("/", subscribing(log));
-  test::raw_client rude(server.start());
+  server.route("/", subscribing(log));
+  running run(server);
+  test::raw_client rude(run.at());
   rude.send(test::upgrade_request());
   REQUIRE(log.wait("open"));
-  (*server).stop();
-  server.join();
+  server.stop();
+  run.join();
   CHECK(log.lines() == lines{"open", "close 1006"});
 }
 
 TEST_CASE("a second stop ends at once") {
-  running server({.timeout = {.close = forever}, .threads = 2, .drain = forever});
+  server server({.timeout = {.close = forever}, .threads = 2, .drain = forever});
   journal log;
-  server->route("/", subscribing(log));
-  auto const& at = server.start();
+  server.route("/", subscribing(log));
+  running run(server);
+  auto const& at = run.at();
   std::vector<std::unique_ptr<test::raw_client>> rude;
   for (int i = 0; i < 4; ++i) {
     rude.push_back(std::make_unique<test::raw_client>(at));
     rude.back()->send(test::upgrade_request());
   }
   REQUIRE(log.wait("open", 4));
-  (*server).stop();
+  server.stop();
   for (auto const& each : rude) CHECK(each->receive_until("\x88\x02\x03\xE9"));
   CHECK(log.count("close 1006") == 0);
-  (*server).stop();
-  server.join();
+  server.stop();
+  run.join();
   CHECK(log.count("close 1006") == 4);
 }
 
 TEST_CASE("a handler may stop the server, and a signal handler too") {
-  static server* stopped = nullptr;
-  running server({.threads = 2});
-  stopped = &*server;
+  static purews::server* stopped = nullptr;
+  server server({.threads = 2});
+  stopped = &server;
   journal log;
-  server->route("/", {.on_open = [&](session&) { log.add("open"); },
-                      .on_message = [&](session& s, message_view) { (*server).stop(), s.send("stopping"); }});
+  server.route("/", {.on_open = [&](session&) { log.add("open"); },
+                     .on_message = [&](session& s, message_view) { server.stop(), s.send("stopping"); }});
+  running run(server);
   SECTION("a handler") {
-    ws_client client(server.start());
+    ws_client client(run.at());
     client.send("stop");
     CHECK(client.next_text() == "stopping");
     CHECK(client.next_text() == "closed 1001 ");
   }
   SECTION("a signal handler") {
     auto const before = std::signal(SIGUSR1, [](int) { stopped->stop(); });
-    ws_client client(server.start());
+    ws_client client(run.at());
     REQUIRE(log.wait("open"));
     ::raise(SIGUSR1);
     CHECK(client.next_text() == "closed 1001 ");
     std::signal(SIGUSR1, before);
   }
-  server.join();
+  run.join();
 }
 
 TEST_CASE("a client that does not read what is published is closed with 1013 [hazard-28]", "[hazard-28]") {
-  running server;
+  server server;
   journal log;
   std::atomic<std::size_t> most{0};
-  server->route("/", subscribing(log));
+  server.route("/", subscribing(log));
   std::vector<session*> slow_ones;  // of the loop's thread
-  server->route("/slow", {.on_open =
-                              [&](session& s) {
-                                slow_ones.push_back(&s);
-                                s.subscribe("all");
-                                log.add("slow");
-                              },
-                          .on_close =
-                              [&](session& s, closing const&) {
-                                std::erase(slow_ones, &s);
-                                log.add("slow gone");
-                              }});
-  auto const& at = server.start();
+  server.route("/slow", {.on_open =
+                             [&](session& s) {
+                               slow_ones.push_back(&s);
+                               s.subscribe("all");
+                               log.add("slow");
+                             },
+                         .on_close =
+                             [&](session& s, closing const&) {
+                               std::erase(slow_ones, &s);
+                               log.add("slow gone");
+                             }});
+  running run(server);
+  auto const& at = run.at();
   ws_client good(at);
   ws_client slow(at, {.path = "/slow", .socket = {.receive_buffer = 4096}});
   ws_client never(at, {.path = "/slow", .socket = {.receive_buffer = 4096}});
@@ -314,10 +336,10 @@ TEST_CASE("a client that does not read what is published is closed with 1013 [ha
   bool closing = false;
   int published = 0;
   while (!closing && published < 10'000) {
-    (*server).publish("all", message);
+    server.publish("all", message);
     ++published;
     CHECK((good.next_text() == message));
-    closing = server.on_loop([&] {
+    closing = run.on_loop([&] {
       bool all = true;
       for (session* const s : slow_ones) {
         if (s->queued_bytes() > most) most = s->queued_bytes();
@@ -344,15 +366,16 @@ TEST_CASE("a client that does not read what is published is closed with 1013 [ha
 }
 
 TEST_CASE("a flood of publications in one turn does not close those who read [hazard-28]", "[hazard-28]") {
-  running server;
+  server server;
   journal log;
-  server->route("/", subscribing(log));
-  ws_client reader(server.start());
+  server.route("/", subscribing(log));
+  running run(server);
+  ws_client reader(run.at());
   REQUIRE(log.wait("open"));
   // As one burst of small messages from one member of a chat does: more than the queue may hold.
   constexpr int count = 3000;
-  server.on_loop([&] {
-    for (int i = 0; i < count; ++i) (*server).publish("all", std::string(700, 'f'));
+  run.on_loop([&] {
+    for (int i = 0; i < count; ++i) server.publish("all", std::string(700, 'f'));
     return 0;
   });
   int got = 0;
@@ -361,19 +384,20 @@ TEST_CASE("a flood of publications in one turn does not close those who read [ha
 }
 
 TEST_CASE("a loop of the server takes timers and posts of the program") {
-  running server({.threads = 2});
+  server server({.threads = 2});
   journal log;
-  server->route("/", subscribing(log));
-  purews::default_loop::timer_handle timer = (*server).loop(1).after(milliseconds(1), [&] {
-    (*server).publish("all", "by a timer");
+  server.route("/", subscribing(log));
+  purews::default_loop::timer_handle timer = server.loop(1).after(milliseconds(1), [&] {
+    server.publish("all", "by a timer");
     log.add("timer");
   });
-  server->loop(0).post([&] { log.add("posted before"); });
-  ws_client client(server.start());
+  server.loop(0).post([&] { log.add("posted before"); });
+  running run(server);
+  ws_client client(run.at());
   CHECK(log.wait("timer"));
   CHECK(log.wait("posted before"));
   CHECK(log.wait("open"));
-  server.on_loop([&] { return timer.restart(milliseconds(1)), 0; }, 1);
+  run.on_loop([&] { return timer.restart(milliseconds(1)), 0; }, 1);
   CHECK(client.next_text() == "by a timer");
-  server.on_loop([&] { return timer = {}, 0; }, 1);
+  run.on_loop([&] { return timer = {}, 0; }, 1);
 }

@@ -167,7 +167,7 @@ class ws_client {
   }
 
   explicit operator bool() const { return open_; }
-  int status() const { return status_; }                          ///< of the answer
+  int status() const { return status_; }                           ///< of the answer
   std::string const& subprotocol() const { return subprotocol_; }  ///< that was agreed on
   std::string const& set_cookie() const { return set_cookie_; }
   purews::endpoint& machine() { return machine_; }

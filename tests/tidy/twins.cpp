@@ -12,6 +12,27 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/version.hpp", "tests/package/consumer/main.cpp"},
     {"include/purews/purews.hpp", "tests/package/consumer/main.cpp"},
     {"include/purews/server.hpp", "tests/package/consumer/server.cpp"},
+    // Small parts of the loops, tested together; and what every loop shares, tested as a behaviour of all of them.
+    {"include/purews/loop/address.hpp", "tests/loop/socket.cpp"},
+    {"include/purews/loop/callback.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/clock.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/descriptor.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/entropy.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/error_code.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/fixed_text.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/flat_array.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/os_error.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/page_buffer.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/post_queue.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/thread.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/waker.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/default_loop.hpp", "tests/loop/loops.cpp"},
+    {"include/purews/loop/epoll.hpp", "tests/loop/loops.cpp"},
+    {"include/purews/loop/listener.hpp", "tests/loop/loops.cpp"},
+    {"include/purews/loop/readiness_loop.hpp", "tests/loop/loops.cpp"},
+    {"include/purews/loop/source.hpp", "tests/loop/loops.cpp"},
+    {"include/purews/loop/timer_handle.hpp", "tests/loop/loops.cpp"},
+    {"include/purews/loop/watch_handle.hpp", "tests/loop/loops.cpp"},
 };
 
 // include/purews/wire/frame.hpp -> tests/wire/frame.cpp

@@ -78,7 +78,9 @@ inline void os_entropy(bytes out) noexcept {
 
 /// Fills `out` with random bytes of the operating system, for masking keys and handshakes. Any thread; safe after
 /// fork(). RFC 6455 section 10.3.
-inline void os_entropy(bytes out) noexcept { ::arc4random_buf(out.data(), out.size()); }
+inline void os_entropy(bytes out) noexcept {
+  if (!out.empty()) ::arc4random_buf(out.data(), out.size());
+}
 
 #endif
 

@@ -29,6 +29,12 @@ class buffer {
   /// It becomes content by `commit`. Views of this buffer become invalid.
   [[nodiscard]] bytes prepare(std::size_t more) noexcept;
 
+  /// Whether `piece` is the front of the prepared room. Bytes that only happen to begin where this memory ends are not.
+  bool is_prepared(bytes_view piece) const noexcept {
+    return block_ != nullptr && piece.data() == block_->data() + block_->size &&
+           piece.size() <= block_->capacity - block_->size;
+  }
+
   /// Takes the first `n` bytes of the prepared room as content.
   void commit(std::size_t n) noexcept {
     PUREWS_ASSERT(block_ != nullptr && n <= block_->capacity - block_->size);

@@ -237,7 +237,9 @@ inline refusal connection::queue_close(status_code code, std::string_view reason
     size = 2 + reason.size();
   }
   refusal const result = encoder_.control(pipe_.out, opcode::close, {payload, size}, *with_);
-  if (result == refusal::none) close_sent_ = true;
+  if (result != refusal::none) return result;
+  close_sent_ = true;
+  pipe_.out.forget_newest_ping();  // its pong would follow the Close frame
   return result;
 }
 

@@ -228,11 +228,13 @@ inline event decoder::piece(input& in, options const& with) noexcept {
   bytes const there = in.unread();
   std::size_t const size = there.size() < left_ ? there.size() : static_cast<std::size_t>(left_);
   bytes const part = there.first(size);
-  if (frame_.masked) mask(part, frame_.key, static_cast<std::size_t>((frame_.length - left_) & 3U));
+  auto const phase = static_cast<std::size_t>((frame_.length - left_) & 3U);
+  bool const ascii = frame_.masked && mask_is_ascii(part, frame_.key, phase);
   in.drop(size);
   left_ -= size;
-  // RFC 6455 8.1: fail as soon as no continuation could make the text valid.
-  if (message_op_ == opcode::text && !text_.feed(part)) return fail(error::invalid_utf8);
+  // RFC 6455 8.1: fail as soon as no continuation could make the text valid. ASCII between two code points is.
+  bool const plain = ascii && text_.finished();
+  if (message_op_ == opcode::text && !plain && !text_.feed(part)) return fail(error::invalid_utf8);
   bool const frame_done = left_ == 0;
   bool const message_done = frame_done && frame_.fin;
   if (frame_done) {
@@ -244,7 +246,7 @@ inline event decoder::piece(input& in, options const& with) noexcept {
     if (size == 0 && !message_done) return {};
     return {.what = kind::fragment, .op = message_op_, .fin = message_done, .payload = part};
   }
-  if (part.data() != nullptr && part.data() == assembled_.end() && size != 0) {
+  if (assembled_.is_prepared(part)) {
     assembled_.commit(size);  // read directly into its place
   } else if (!assembled_.append(part)) {
     return fail(error::out_of_memory);

@@ -26,8 +26,8 @@ class encoder {
   /// Queues a shared message, by reference if we are a server. Refuses: message_open, out_of_memory.
   [[nodiscard]] refusal message(output_queue& out, prepared_message const& shared, options const& with) noexcept;
 
-  /// Queues one fragment of a message; the first names its opcode and all have the same one. A code point may be
-  /// divided between fragments. Refuses: invalid_utf8, out_of_memory. RFC 6455 section 5.4.
+  /// Queues one fragment of a message. A code point may be divided between fragments. Refuses: invalid_utf8,
+  /// out_of_memory. Precondition: all fragments of a message are given the same opcode. RFC 6455 section 5.4.
   [[nodiscard]] refusal piece(output_queue& out, opcode op, bytes_view payload, fragment position,
                               options const& with) noexcept;
 
@@ -43,6 +43,7 @@ class encoder {
 
   role own_;
   message_state where_ = message_state::between;
+  opcode op_ = opcode::binary;  // of the message that is open
   utf8_validator text_{};
 };
 
@@ -66,6 +67,7 @@ inline refusal encoder::piece(output_queue& out, opcode op, bytes_view payload, 
                               options const& with) noexcept {
   PUREWS_ASSERT(op == opcode::text || op == opcode::binary);
   bool const first = where_ == message_state::between;
+  PUREWS_ASSERT(first || op == op_);
   bool const last = position == fragment::last;
   utf8_validator text = first ? utf8_validator{} : text_;
   if (op == opcode::text && with.text == outgoing_text::checked &&
@@ -73,6 +75,7 @@ inline refusal encoder::piece(output_queue& out, opcode op, bytes_view payload, 
     return refusal::invalid_utf8;
   refusal const result = frame(out, {.fin = last, .op = first ? op : opcode::continuation}, payload, with);
   if (result != refusal::none) return result;
+  op_ = op;
   text_ = text;
   where_ = last ? message_state::between : message_state::inside;
   return refusal::none;

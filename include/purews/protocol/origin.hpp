@@ -18,7 +18,7 @@ struct origin {
 
   /// Whether scheme, host and port are all the same. Letters may have either case; a standard port may be left out.
   friend constexpr bool operator==(origin const& a, origin const& b) noexcept {
-    return a.valid() && b.valid() && iequals(a.scheme, b.scheme) && iequals(a.where.written, b.where.written) &&
+    return a.valid() && iequals(a.scheme, b.scheme) && iequals(a.where.written, b.where.written) &&
            a.port() == b.port();
   }
 };

@@ -47,6 +47,11 @@ class output_queue {
   /// Queues a pong for a ping with `payload` (at most 125 bytes), masked if `key` is given. False if memory ran out.
   [[nodiscard]] bool append_pong(bytes_view payload, masking_key const* key) noexcept;
 
+  /// Lets the newest ping beyond pongs_max go unanswered. RFC 6455 section 5.5.3 allows it.
+  void forget_newest_ping() noexcept {
+    if (pongs_ != nullptr) pongs_->has_newest = false;
+  }
+
   /// Fills `spans` with what to transmit, in order, and returns how many. They stay unchanged until consume().
   /// Precondition: no gather is outstanding.
   std::size_t gather(std::span<bytes_view> spans) noexcept;

@@ -71,9 +71,11 @@ inline void pipe::receive(bytes more, instant t, limits const& limit) noexcept {
   PUREWS_ASSERT(!eof_);
   now_ = t;
   if (!finishing()) {
-    if (!in.lend(more)) broken_ = true;
+    // Behind lost input nothing may be read as frames.
+    if (!broken_ && !in.lend(more)) broken_ = true;
     return;
   }
+  if (!out.empty()) return;  // the linger begins when our last frame is out
   // Closing a socket with unread input makes the kernel send a reset, which can destroy our Close frame on its way.
   std::size_t const allowed = limit.linger_bytes_max - discarded_;
   if (more.size() > allowed) {

@@ -13,9 +13,9 @@ namespace purews::inline v0 {
 class upgrade {
  public:
   upgrade(endpoint& machine, session_data& data, socket_address const& peer) noexcept
-      : machine_(machine), data_(data), peer_(peer) {}
+      : machine_(machine), request_(machine.request()), data_(data), peer_(peer) {}
 
-  http_request request() const noexcept { return machine_.request(); }
+  http_request const& request() const noexcept { return request_; }
   socket_address const& peer() const noexcept { return peer_; }
 
   /// The object of the session to be, as in session::data.
@@ -40,6 +40,7 @@ class upgrade {
 
  private:
   endpoint& machine_;
+  http_request request_;  // which the machine does not show any more once it is decided
   session_data& data_;
   socket_address const& peer_;
   bool rejected_ = false;
@@ -66,9 +67,10 @@ struct websocket_route {
 /// returns; without an answer the client gets a 500.
 class http_exchange {
  public:
-  http_exchange(endpoint& machine, bytes body) noexcept : machine_(machine), body_(body) {}
+  http_exchange(endpoint& machine, bytes body) noexcept
+      : machine_(machine), request_(machine.request()), body_(body) {}
 
-  http_request request() const noexcept { return machine_.request(); }
+  http_request const& request() const noexcept { return request_; }
   bytes_view body() const noexcept { return body_; }
 
   /// Sends the answer. Refuses: invalid_header, out_of_memory; not_connecting if there was one already.
@@ -76,6 +78,7 @@ class http_exchange {
 
  private:
   endpoint& machine_;
+  http_request request_;
   bytes body_;
 };
 

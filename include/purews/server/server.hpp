@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "../loop/socket.hpp"
 #include "../loop/thread.hpp"
 #include "worker.hpp"
 
@@ -56,7 +57,8 @@ class basic_server {
   /// Listens on a host name or address and a port; 0 lets the system choose. May be called several times, before run().
   [[nodiscard]] listening listen(std::string_view host, std::uint16_t port);
 
-  /// Serves on this thread and on `threads - 1` others until stop(); returns when all connections have ended.
+  /// Serves on this thread and on `threads - 1` others until stop(); returns when all connections have ended. A loop
+  /// with an error, of which listen() tells, serves nothing.
   void run();
 
   /// Stops: no new connections, Close 1001 to all, and an end when all is sent (server_options::drain at the latest).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "../loop/descriptor.hpp"
 #include "../loop/entropy.hpp"
 #include "route.hpp"
 #include "topics.hpp"
@@ -222,7 +223,7 @@ void server_worker<Loop>::adopt(descriptor socket, socket_address const& from) {
 
 template <class Loop>
 void server_worker<Loop>::run(duration drain) noexcept {
-  while (__atomic_load_n(&shared_.stops, __ATOMIC_ACQUIRE) == 0) loop_.run();
+  while (!loop_.error() && __atomic_load_n(&shared_.stops, __ATOMIC_ACQUIRE) == 0) loop_.run();
   draining_ = true;
   close_listeners();
   for (peer* p = first_; p != nullptr; p = p->next) p->go_away();

@@ -78,8 +78,8 @@ constexpr void sha1_kernel::step(std::uint32_t a, std::uint32_t& b, std::uint32_
   if constexpr (Phase == phase::parity) e += (b ^ c ^ d) + 0x6ED9EBA1U;
   if constexpr (Phase == phase::majority) e += ((b & c) + (d & (b ^ c))) + 0x8F1BBCDCU;
   if constexpr (Phase == phase::last_parity) e += (b ^ c ^ d) + 0xCA62C1D6U;
-  e += std::rotl(a, 5) + word;
-  b = std::rotl(b, 30);
+  e += rotate_left(a, 5) + word;
+  b = rotate_left(b, 30);
 }
 
 template <sha1_kernel::phase Phase>
@@ -102,7 +102,7 @@ constexpr sha1_kernel::schedule sha1_kernel::expand(char const* block) noexcept 
     w[i] = (std::uint32_t{static_cast<std::uint8_t>(block[0])} << 24) |
            (std::uint32_t{static_cast<std::uint8_t>(block[1])} << 16) |
            (std::uint32_t{static_cast<std::uint8_t>(block[2])} << 8) | static_cast<std::uint8_t>(block[3]);
-  for (int i = 16; i < 80; ++i) w[i] = std::rotl(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
+  for (int i = 16; i < 80; ++i) w[i] = rotate_left(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
   return result;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -25,6 +24,11 @@ inline std::string_view as_text(bytes_view data) noexcept {
 /// An empty span may have a null pointer, which memcpy must not be given.
 inline void copy_bytes(std::byte* to, bytes_view from) noexcept {
   if (!from.empty()) std::memcpy(to, from.data(), from.size());
+}
+
+/// Rotates by `count` bits, 1 to 31, as std::rotl and std::rotr do without the price of <bit>.
+constexpr std::uint32_t rotate_left(std::uint32_t value, int count) noexcept {
+  return (value << count) | (value >> (32 - count));
 }
 
 /// Reads a big-endian (network order) unsigned integer of 2 or 8 bytes. Constexpr, any alignment.

@@ -6,6 +6,13 @@
 
 namespace purews::inline v0 {
 
+/// Whether the low octet of a word comes first in memory.
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+inline constexpr bool is_little_endian = false;
+#else
+inline constexpr bool is_little_endian = true;
+#endif
+
 /// Which of the same routine's versions runs. They give the same results; each machine has all up to its best.
 enum class simd_level : std::uint8_t {
   portable,  ///< 8-byte words, on every machine and compiler

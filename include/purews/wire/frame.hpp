@@ -70,8 +70,8 @@ struct frame_header_result {
 /// Reads a frame header from the front of `in`, which is not changed.
 ///
 /// Checks what the header alone can tell: the length is written in its shortest form and its top bit is clear,
-/// control frames are whole and at most 125 bytes long, the opcode is a known one. A fault is reported from as few
-/// bytes as show it. What depends on the connection (mask, reserved bits, order of fragments) is for the decoder.
+/// control frames are whole and at most 125 bytes long, the opcode is a known one. A fault is reported as soon
+/// as the field that shows it is whole. What depends on the connection (mask, reserved bits, order of fragments) is for the decoder.
 /// RFC 6455 section 5.2.
 constexpr frame_header_result read_frame_header(bytes_view in) noexcept {
   if (in.size() < 2) return {.needed = 2};

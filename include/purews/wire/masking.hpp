@@ -91,7 +91,9 @@ constexpr void mask_copy(std::byte* to, bytes_view from, masking_key key, std::s
 }
 
 inline std::uint32_t mask_kernel::key_word(masking_key key, std::size_t phase) noexcept {
-  return rotated(std::bit_cast<std::uint32_t>(key), phase);
+  std::uint32_t word = 0;
+  std::memcpy(&word, key.octets, sizeof word);
+  return rotated(word, phase);
 }
 
 inline bool mask_kernel::run(std::byte* to, std::byte const* from, std::size_t size, std::uint32_t key) noexcept {
@@ -122,7 +124,8 @@ constexpr bool mask_kernel::naive(std::byte* to, std::byte const* from, std::siz
 
 inline std::uint32_t mask_kernel::rotated(std::uint32_t key, std::size_t octets) noexcept {
   int const bits = static_cast<int>(octets & 3U) * 8;
-  return std::endian::native == std::endian::little ? std::rotr(key, bits) : std::rotl(key, bits);
+  if (bits == 0) return key;
+  return rotate_left(key, is_little_endian ? 32 - bits : bits);
 }
 
 template <class Block>

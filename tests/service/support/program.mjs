@@ -30,17 +30,16 @@ export class Server {
     child.stderr.on('data', (data) => { server.err += data; });
     server.ended = once(child, 'exit');
     let out = '';
-    for await (const data of child.stdout) {
+    const listening = new Promise((done) => child.stdout.on('data', (data) => {
       out += data;
-      const line = out.match(/^listening on (.*)\n/);
-      if (!line) continue;
-      server.address = line[1];
-      server.port = Number(line[1].match(/:(\d+)$/)[1]);
-      child.stdout.resume();
-      return server;
-    }
-    await server.ended;
-    throw new Error(`${name} did not start: ${server.err}`);
+      if (out.includes('\n')) done();
+    }));
+    await Promise.race([listening, server.ended]);
+    const line = out.match(/^listening on (.*:(\d+))\n/);
+    if (!line) throw new Error(`${name} did not start: ${out}${server.err}`);
+    server.address = line[1];
+    server.port = Number(line[2]);
+    return server;
   }
 
   /// Ends it with a signal; gives its exit status, or null after a SIGKILL.
