@@ -10,8 +10,7 @@ deps = $(if $(filter skip,$(DEPS)),@:,@.ci/deps)
 ctest = ctest --parallel $(JOBS)
 
 # Ninja where it is present; a build folder that exists keeps its generator.
-generator = $(if $(shell command -v ninja),Ninja,Unix Makefiles)
-with_generator = CMAKE_GENERATOR="$${CMAKE_GENERATOR:-$(generator)}"
+with_generator = ! command -v ninja >/dev/null || export CMAKE_GENERATOR="$${CMAKE_GENERATOR:-Ninja}";
 # A user who wants one program needs neither the packages of the tests nor our warnings as errors.
 configure_program = $(with_generator) cmake -S . -B build \
   $$(test -f build/CMakeCache.txt || echo -DPUREWS_BUILD_TESTS=OFF -DPUREWS_BUILD_BENCH=OFF) >/dev/null

@@ -5,7 +5,8 @@
 #include <purews/server.hpp>
 
 constexpr std::string_view page = R"(<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>tiny chat</title>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>tiny chat</title>
 <style>
   body { font: 16px system-ui; max-width: 40rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }
   #log { min-height: 50vh; list-style: none; padding: 0 } form { display: flex; gap: .5rem }
@@ -16,12 +17,22 @@ constexpr std::string_view page = R"(<!doctype html>
 <form><input aria-label="Message" autofocus maxlength="500"><button>Send</button></form>
 <script>
   const [log, form, input] = ['#log', 'form', 'input'].map(s => document.querySelector(s));
-  function show(text) { log.append(Object.assign(document.createElement('li'), {textContent: text})); scrollTo(0, 1e9); }
+  function show(text) {
+    log.append(Object.assign(document.createElement('li'), {textContent: text}));
+    scrollTo(0, 1e9);
+  }
   function connect() {
     const socket = new WebSocket(`ws://${location.host}/ws`);
     socket.onmessage = e => show(e.data);
-    socket.onclose = () => { show('... connection lost, trying again'); setTimeout(connect, 1000 + 2000 * Math.random()); };
-    form.onsubmit = e => { e.preventDefault(); if (input.value) socket.send(input.value); input.value = ''; };
+    socket.onclose = () => {
+      show('... connection lost, trying again');
+      setTimeout(connect, 1000 + 2000 * Math.random());
+    };
+    form.onsubmit = e => {
+      e.preventDefault();
+      if (input.value) socket.send(input.value);
+      input.value = '';
+    };
   }
   connect();
 </script>)";
@@ -37,8 +48,10 @@ int main() {
         server.publish("room", "guest " + std::to_string(s.id()) + " is here");
       },
       .on_message = [&](purews::session& s, purews::message_view m) {
-        if (m.op != purews::opcode::text || m.payload.size() > 2000) return void(s.close(purews::status_code{1008}, "text only"));
-        server.publish("room", "guest " + std::to_string(s.id()) + ": " + std::string(m.text()));
+        if (m.op == purews::opcode::text && m.payload.size() <= 2000)
+          server.publish("room", "guest " + std::to_string(s.id()) + ": " + std::string(m.text()));
+        else
+          s.close(purews::status_code::policy_violation, "short texts only");
       },
       .on_close = [&](purews::session& s, purews::closing const&) {
         server.publish("room", "guest " + std::to_string(s.id()) + " has left");

@@ -16,6 +16,10 @@ using test::lines;
 static_assert(byte_machine<endpoint>);
 static_assert(byte_machine<connection>);
 static_assert(!std::is_copy_constructible_v<endpoint> && !std::is_move_constructible_v<endpoint>);
+// Options that would be gone at once are refused by the compiler.
+static_assert(std::is_constructible_v<endpoint, role, options&, instant>);
+static_assert(!std::is_constructible_v<endpoint, role, options, instant>);
+static_assert(!std::is_constructible_v<connection, role, options const, instant>);
 
 // Whole lives of two endpoints; the deadlines; the end. The opening handshake of each role has a file of its own.
 

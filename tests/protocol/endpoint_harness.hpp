@@ -114,10 +114,11 @@ inline outcome feed_every_way(purews::role own, purews::options const& with, act
 
 /// An endpoint, a loop that takes all output at once, and a clock.
 struct bench {
+  purews::options options;
   purews::endpoint machine;
   machine_driver<purews::endpoint> loop;
 
-  explicit bench(purews::role own, purews::options const& with) : machine(own, with, birth), loop(machine) {
+  bench(purews::role own, purews::options const& with) : options(with), machine(own, options, birth), loop(machine) {
     loop.now = birth;
   }
 

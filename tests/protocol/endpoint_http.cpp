@@ -12,6 +12,7 @@ using test::outcome;
 namespace {
 
 constexpr role server = role::server;
+options const defaults;
 
 /// Answers with what was asked, so that a lost or repeated byte shows.
 test::acting_endpoint::action const mirror = [](test::acting_endpoint& e, event const& seen) {
@@ -141,7 +142,7 @@ TEST_CASE("9110 6.4.1: a status that has no body sends none") {
 TEST_CASE("9112: a permanent body is sent by reference, any other is a copy") {
   static std::string const page(100'000, 'p');
   for (body_lifetime const kept : {body_lifetime::permanent, body_lifetime::call}) {
-    endpoint e(server, {}, birth);
+    endpoint e(server, defaults, birth);
     std::string request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     e.receive(std::as_writable_bytes(std::span(request)), birth);
     CHECK(e.next().what == kind::request);

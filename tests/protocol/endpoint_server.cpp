@@ -15,6 +15,7 @@ using test::outcome;
 namespace {
 
 constexpr role server = role::server;
+options const defaults;
 std::string const upgrade{test::upgrade_request};
 std::string const switched{test::switching};
 
@@ -164,7 +165,7 @@ TEST_CASE("9112: a request may stay undecided while frames arrive behind it [H-5
 }
 
 TEST_CASE("9112: the views of an undecided request are renewed by request() after park()") {
-  endpoint e(server, {}, birth);
+  endpoint e(server, defaults, birth);
   {
     test::exact_copy const lent(as_bytes(upgrade));
     e.receive(lent.view(), birth);
@@ -524,7 +525,7 @@ TEST_CASE("7.1.5: an end of stream behind frames that wait for the decision come
 TEST_CASE("the contract: what breaks it dies") {
   auto const fresh = [](auto f) {
     return dies([&] {
-      endpoint e(server, {}, birth);
+      endpoint e(server, defaults, birth);
       f(e);
     });
   };
@@ -561,7 +562,7 @@ TEST_CASE("the contract: what breaks it dies") {
     e.gather(spans);
   }));
   CHECK(fresh([&](endpoint& e) { e.consume_output(1, birth); }));
-  CHECK(dies([] { endpoint(role::client, {}, birth); }));  // without entropy
+  CHECK(dies([] { endpoint(role::client, defaults, birth); }));  // without entropy
   CHECK(!fresh([](endpoint& e) {
     static_cast<void>(e.accept());
     static_cast<void>(e.answer({}));

@@ -48,7 +48,7 @@ class asked_endpoint {
 };
 
 /// A session on an open connection in memory.
-class fake_session : public purews::session {
+class fake_session final : public purews::session {
  public:
   explicit fake_session(purews::topic_table& table, std::uint64_t id = 1, purews::limits limits = {})
       : session(id), table_(table), asked_({}, limits) {

@@ -330,7 +330,7 @@ TEST_CASE("a client that does not read what is published is closed with 1013 [ha
   auto const& at = run.at();
   ws_client good(at);
   ws_client slow(at, {.path = "/slow", .socket = {.receive_buffer = 4096}});
-  ws_client never(at, {.path = "/slow", .socket = {.receive_buffer = 4096}});
+  ws_client mute(at, {.path = "/slow", .socket = {.receive_buffer = 4096}});
   REQUIRE(log.wait("slow", 2));
   std::string const message(65'000, 'm');
   bool closing = false;
@@ -361,7 +361,7 @@ TEST_CASE("a client that does not read what is published is closed with 1013 [ha
   CHECK(got > 16);
   CHECK(got < published);
   CHECK(good.close().clean);
-  never.raw().reset();
+  mute.raw().reset();
   CHECK(log.wait("slow gone", 2));
 }
 

@@ -499,7 +499,7 @@ TEST_CASE("7.1.5: a handler learns how a connection ended, and each on_open has 
 }
 
 TEST_CASE("4.2, H-61: a head that dribbles in is ended at an absolute deadline [hazard-75]", "[hazard-75]") {
-  server server({.timeout = {.handshake = milliseconds(150)}});
+  server server({.timeout = {.handshake = milliseconds(300)}});
   journal log;
   server.route("/", echo_route(log));
   running run(server);
@@ -524,20 +524,20 @@ TEST_CASE("4.2, H-61: a head that dribbles in is ended at an absolute deadline [
   SECTION("an open connection has no such deadline") {
     ws_client client(at);
     REQUIRE(client);
-    ::poll(nullptr, 0, 300);
+    ::poll(nullptr, 0, 450);
     client.send("still here");
     CHECK(client.next_text() == "still here");
   }
 }
 
 TEST_CASE("an answer that takes longer than the deadline of the request is not cut off by it") {
-  server server({.timeout = {.handshake = milliseconds(100)}});
+  server server({.timeout = {.handshake = milliseconds(300)}});
   std::string const large(8'000'000, 'L');
   server.get("/", [&](http_exchange& x) { x.answer({.body = as_bytes(large)}); });
   running run(server);
   raw_client slow(run.at(), {.receive_buffer = 65536});
   slow.send(get("/"));
-  ::poll(nullptr, 0, 250);
+  ::poll(nullptr, 0, 450);
   std::string const got = slow.receive_all();
   CHECK(got.size() > large.size());
   CHECK(got.ends_with("LLL"));
@@ -661,7 +661,7 @@ TEST_CASE("5.5.3: a client that pings and does not read costs no memory [hazard-
   client.send(0x89, "the newest");
   CHECK(client.client.receive_until("the newest"));
   client.send(0x88, "\x03\xE8");
-  CHECK(client.close_code() == 1000);
+  CHECK(client.client.receive_all().ends_with("the newest\x88\x02\x03\xE8"));
   CHECK(log.wait("close"));
 }
 
@@ -676,9 +676,7 @@ TEST_CASE("5.5.1: nothing follows the Close frame, not even a pong that waits") 
     run.on_loop([&] { return pinged->send(opcode::binary, as_bytes(std::string(100'000, 'f'))); });
   for (int i = 0; i < 100; ++i) client.send(0x89, "p");
   client.send(0x88, "\x03\xE8");
-  auto const frames = client.rest();
-  REQUIRE_FALSE(frames.empty());
-  CHECK(frames.back().first == 0x88);
+  CHECK(client.client.receive_all().ends_with("\x88\x02\x03\xE8"));
 }
 
 TEST_CASE("a client whose answers nobody takes is not read any more, and nothing is lost when it reads again") {

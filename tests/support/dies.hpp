@@ -32,8 +32,8 @@ bool dies(F f) {
     std::abort();
   }
   if (child == 0) {
-    // Catch2 has its own handler of SIGABRT, which would report a failed test from the child.
-    std::signal(SIGABRT, SIG_DFL);
+    // Catch2 has handlers of its own, which would report a failed test from the child.
+    for (int const signal : {SIGABRT, SIGFPE, SIGILL, SIGINT, SIGSEGV, SIGTERM}) std::signal(signal, SIG_DFL);
     rlimit const no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
     int const silence = ::open("/dev/null", O_WRONLY);

@@ -72,8 +72,10 @@ class raw_client {
 
   /// All until `mark`, which stays in received().
   bool receive_until(std::string_view mark) {
-    while (received_.find(mark) == received_.npos)
+    for (std::size_t from = 0; received_.find(mark, from) == received_.npos;) {
+      from = received_.size() < mark.size() ? 0 : received_.size() - mark.size();
       if (!receive()) return false;
+    }
     return true;
   }
 

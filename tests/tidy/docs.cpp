@@ -77,6 +77,25 @@ void check_code(tree const& files, file const& page, report& out) {
   }
 }
 
+// The target of each relative link exists. A page may link a folder.
+void check_links(tree const& files, file const& page, report& out) {
+  std::string const folder = page.path.substr(0, page.path.rfind('/') + 1);
+  for (std::size_t line = 0; line < page.lines.size(); ++line) {
+    std::string_view const text = page.lines[line];
+    for (std::size_t at = text.find("]("); at != text.npos; at = text.find("](", at + 2)) {
+      std::string_view link = text.substr(at + 2, text.find(')', at) - at - 2);
+      link = link.substr(0, link.find('#'));
+      if (link.empty() || link.find(':') != link.npos) continue;
+      std::string base = folder;
+      for (; link.starts_with("../"); link.remove_prefix(3)) base.resize(base.find_last_of('/', base.size() - 2) + 1);
+      std::string const target = base + std::string(link);
+      if (std::none_of(files.begin(), files.end(),
+                       [&](file const& f) { return f.path == target || f.path.starts_with(target + "/"); }))
+        out.push_back({page.path, line + 1, "the link leads nowhere: " + target});
+    }
+  }
+}
+
 }  // namespace
 
 report docs(tree const& files) {
@@ -86,6 +105,8 @@ report docs(tree const& files) {
     check_code(files, *readme, out);
   else
     out.push_back({"README.md", 1, "the file is missing"});
+  for (file const& page : files)
+    if (page.is(".md")) check_links(files, page, out);
   return out;
 }
 

@@ -21,7 +21,7 @@ bool is_text(fs::path const& path) {
   std::string const ending = path.extension().string();
   std::string const name = path.filename().string();
   return std::find(std::begin(endings), std::end(endings), ending) != std::end(endings) || name == "Makefile" ||
-         name == "run" || name == "deps" || name == ".gitignore" || name == ".clang-format";
+         name == "LICENSE" || name == "run" || name == "deps" || name == ".gitignore" || name == ".clang-format";
 }
 
 tidy::file read(fs::path const& root, fs::path const& path) {

@@ -95,6 +95,9 @@ TEST_CASE("shape: the licence, #pragma once, columns, white space, detail and th
   CHECK(of(path, head + "// " + repeat("x", 117) + "\n").empty());
   CHECK(of(path, head + "// " + repeat("x", 118) + "\n") == list{path + ":3"});
   CHECK(of(path, head + "// " + repeat("\xC3\xA9", 117) + "\n").empty());
+  std::string const wide = "// " + repeat("x", 118) + "\n";
+  CHECK(of(path, head + "// clang-format off\n" + wide + "// clang-format on\n").empty());
+  CHECK(of(path, head + "// clang-format off\n// clang-format on\n" + wide) == list{path + ":5"});
   CHECK(of(path, head + "int x; \n") == list{path + ":3"});
   CHECK(of(path, head + "int\tx;\n") == list{path + ":3"});
   CHECK(of(path, head + "namespace detail {}\n") == list{path + ":3"});
@@ -156,6 +159,10 @@ TEST_CASE("docs: the changelog has the version, and the README's code is in file
   CHECK(with(named + "```cpp\nint main() { }\n```\n") == list{"README.md:2"});
   CHECK(with(named + "```cpp\n#include <x>\nint main() {}\n```\n") == list{"README.md:2"});
   CHECK(with("<!-- file: examples/readme/b.cpp -->\n```cpp\nint main() {}\n```\n") == list{"README.md:1"});
+  CHECK(with("[a](examples/readme/a.cpp#L1) [b](https://x.org) [c](#use) [d](examples)\n").empty());
+  CHECK(with("[a](docs/changelog.md) [b](docs/none.md)\n") == list{"README.md:1"});
+  tidy::file const page = text("docs/guide/a.md", "[a](../../README.md) [b](../changelog.md)\n[c](../README.md)\n");
+  CHECK(places(tidy::docs({version, changelog, page, text("README.md", "")})) == list{"docs/guide/a.md:2"});
 
   CHECK(places(tidy::docs({version, text("docs/changelog.md", "\n## 1.2.4\n"), text("README.md", "")})) ==
         list{"docs/changelog.md:2"});

@@ -12,6 +12,14 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/version.hpp", "tests/package/consumer/main.cpp"},
     {"include/purews/purews.hpp", "tests/package/consumer/main.cpp"},
     {"include/purews/server.hpp", "tests/package/consumer/server.cpp"},
+    // Plain values, a concept, and the heap that another program counts.
+    {"include/purews/protocol/byte_machine.hpp", "tests/protocol/values.cpp"},
+    {"include/purews/protocol/event.hpp", "tests/protocol/values.cpp"},
+    {"include/purews/protocol/limits.hpp", "tests/protocol/values.cpp"},
+    {"include/purews/protocol/options.hpp", "tests/protocol/values.cpp"},
+    {"include/purews/protocol/refusal.hpp", "tests/protocol/values.cpp"},
+    {"include/purews/protocol/time.hpp", "tests/protocol/values.cpp"},
+    {"include/purews/protocol/memory.hpp", "tests/protocol_oom/endpoint.cpp"},
     // Small parts of the loops, tested together; and what every loop shares, tested as a behaviour of all of them.
     {"include/purews/loop/address.hpp", "tests/loop/socket.cpp"},
     {"include/purews/loop/callback.hpp", "tests/loop/parts.cpp"},

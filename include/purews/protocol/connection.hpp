@@ -14,6 +14,7 @@ class connection {
  public:
   /// Begins an open connection at `now`. `with` must outlive it; a client needs `with.entropy`.
   connection(role own, options const& with, instant now) noexcept;
+  connection(role own, options const&& with, instant now) = delete;  // it would not outlive the connection
 
   connection(connection const&) = delete;
   connection& operator=(connection const&) = delete;
@@ -81,13 +82,13 @@ class connection {
   pipe pipe_;
   decoder decoder_;
   encoder encoder_;
-  event terminal_{};                // reported once, by the next next()
-  instant heard_;                   // when the peer was last heard of
-  instant waiting_since_ = never;   // since when we wait: for a pong (open) or for the peer's Close (closing)
+  event terminal_{};               // reported once, by the next next()
+  instant heard_;                  // when the peer was last heard of
+  instant waiting_since_ = never;  // since when we wait: for a pong (open) or for the peer's Close (closing)
   role own_;
   state state_ = state::open;
   bool close_sent_ = false;
-  bool paused_ = false;   // wants_input() was false: the ping and pong timers stand still
+  bool paused_ = false;    // wants_input() was false: the ping and pong timers stand still
   bool awaiting_ = false;  // a ping of ours, or our Close, is not answered yet
 };
 

@@ -50,12 +50,12 @@ class decoder {
   static event fail(error what) noexcept { return {.what = kind::failed, .fault = what, .code = status_for(what)}; }
   static event control_event(opcode op, bytes payload) noexcept;
 
-  frame_header frame_{};              // the frame that is being read
-  std::uint64_t left_ = 0;            // payload bytes of it that are still to come
-  std::uint64_t message_bytes_ = 0;   // of the message so far, earlier frames included
-  std::uint32_t fragments_ = 0;       // of the message so far
-  std::uint8_t control_bytes_ = 0;    // of a cut control frame, at the end of assembled_
-  std::uint8_t carried_ = 0;          // bytes of a cut header, in carry_
+  frame_header frame_{};             // the frame that is being read
+  std::uint64_t left_ = 0;           // payload bytes of it that are still to come
+  std::uint64_t message_bytes_ = 0;  // of the message so far, earlier frames included
+  std::uint32_t fragments_ = 0;      // of the message so far
+  std::uint8_t control_bytes_ = 0;   // of a cut control frame, at the end of assembled_
+  std::uint8_t carried_ = 0;         // bytes of a cut header, in carry_
   role own_;
   message_state where_ = message_state::between;
   opcode message_op_ = opcode::binary;
@@ -285,13 +285,10 @@ inline event decoder::control_event(opcode op, bytes payload) noexcept {
   if (op == opcode::ping) return {.what = kind::ping, .op = op, .payload = payload};
   if (op == opcode::pong) return {.what = kind::pong, .op = op, .payload = payload};
   close_payload const close = parse_close(payload);
-  if (!close.well_formed)
-    return fail(payload.size() == 1 ? error::close_payload_short : error::close_code_invalid);
+  if (!close.well_formed) return fail(payload.size() == 1 ? error::close_payload_short : error::close_code_invalid);
   if (!is_valid_utf8(as_bytes(close.reason))) return fail(error::close_reason_utf8);
-  return {.what = kind::closed,
-          .op = op,
-          .code = close.code,
-          .payload = payload.empty() ? payload : payload.subspan(2)};
+  return {
+      .what = kind::closed, .op = op, .code = close.code, .payload = payload.empty() ? payload : payload.subspan(2)};
 }
 
 // Forgets what the last event was a view of.

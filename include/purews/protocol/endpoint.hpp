@@ -25,6 +25,7 @@ class endpoint : private connection {
   /// Begins at `now`, from which the deadline of the opening handshake counts. `with` must outlive the endpoint; a
   /// client needs `with.entropy`.
   endpoint(role own, options const& with, instant now) noexcept;
+  endpoint(role own, options const&& with, instant now) = delete;  // it would not outlive the endpoint
   ~endpoint() { forget(); }
 
   // Server. Both decisions refuse with not_connecting when there is no undecided request.
@@ -37,8 +38,8 @@ class endpoint : private connection {
   /// Whether it asks for a WebSocket connection; nothing is wrong with it then.
   bool wants_upgrade() const noexcept { return opening_ != nullptr && opening_->what == request_kind::upgrade; }
 
-  /// Answers 101: next() reports kind::open, and messages may be sent at once. Refuses: not_connecting, also for a plain
-  /// request; invalid_header; out_of_memory. RFC 6455 section 4.2.2.
+  /// Answers 101: next() reports kind::open, and messages may be sent at once. Refuses: not_connecting, also for a
+  /// plain request; invalid_header; out_of_memory. RFC 6455 section 4.2.2.
   [[nodiscard]] refusal accept(acceptance const& how = {}) noexcept;
 
   /// Answers as a web server, or refuses an upgrade; the connection ends afterwards, as a proxy may have begun to
@@ -253,18 +254,24 @@ inline event endpoint::next_opening() noexcept {
     if (!begin()) return refuse(error::out_of_memory, ending::shut_first);
   }
   switch (opening_->at) {
-    case stage::reading: return read_request();
-    case stage::body: return take_request();
-    default: return wait_for_more();
+    case stage::reading:
+      return read_request();
+    case stage::body:
+      return take_request();
+    default:
+      return wait_for_more();
   }
 }
 
 inline event endpoint::read_request() noexcept {
   bytes const in = pipe_.in.unread();
   switch (opening_->head.parse(in, head_limits_of(with_->limit))) {
-    case http_progress::need_more: return wait_for_more();
-    case http_progress::failed: return refuse(opening_->head.fault(), ending::shut_first);
-    case http_progress::done: break;
+    case http_progress::need_more:
+      return wait_for_more();
+    case http_progress::failed:
+      return refuse(opening_->head.fault(), ending::shut_first);
+    case http_progress::done:
+      break;
   }
   http_request const asked(opening_->head, in);
   request_judgement const found = judge_request(asked, with_->limit.body_bytes_max);
@@ -289,9 +296,12 @@ inline event endpoint::take_request() noexcept {
 inline event endpoint::read_answer() noexcept {
   bytes const in = pipe_.in.unread();
   switch (opening_->answers.parse(in, head_limits_of(with_->limit))) {
-    case http_progress::need_more: return wait_for_more();
-    case http_progress::failed: return refuse(opening_->answers.fault(), ending::at_once);
-    case http_progress::done: break;
+    case http_progress::need_more:
+      return wait_for_more();
+    case http_progress::failed:
+      return refuse(opening_->answers.fault(), ending::at_once);
+    case http_progress::done:
+      break;
   }
   opening_->answered = in;
   answer_judgement const found = judge_answer(opening_->answers.answer(in), opening_->asked, opening_->key);

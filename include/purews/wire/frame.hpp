@@ -71,8 +71,8 @@ struct frame_header_result {
 ///
 /// Checks what the header alone can tell: the length is written in its shortest form and its top bit is clear,
 /// control frames are whole and at most 125 bytes long, the opcode is a known one. A fault is reported as soon
-/// as the field that shows it is whole. What depends on the connection (mask, reserved bits, order of fragments) is for the decoder.
-/// RFC 6455 section 5.2.
+/// as the field that shows it is whole. What depends on the connection (mask, reserved bits, order of fragments) is for
+/// the decoder. RFC 6455 section 5.2.
 constexpr frame_header_result read_frame_header(bytes_view in) noexcept {
   if (in.size() < 2) return {.needed = 2};
   unsigned const first = std::to_integer<unsigned>(in[0]);
