@@ -2,6 +2,7 @@
 // A whole chat: one page, one room, one file. Nothing is stored; see examples/chat for that.
 
 #include <cstdio>
+#include <cstdlib>
 #include <purews/server.hpp>
 
 constexpr std::string_view page = R"(<!doctype html>
@@ -37,7 +38,7 @@ constexpr std::string_view page = R"(<!doctype html>
   connect();
 </script>)";
 
-int main() {
+int main(int argc, char** argv) {
   purews::server server;
   server.get("/", [](purews::http_exchange& x) {
     x.answer({.content_type = "text/html; charset=utf-8", .body = purews::as_bytes(page)});
@@ -57,8 +58,8 @@ int main() {
         server.publish("room", "guest " + std::to_string(s.id()) + " has left");
       },
   });
-  auto const at = server.listen("127.0.0.1", 8081);
-  if (!at) return std::fprintf(stderr, "chat_tiny: %s\n", purews::describe(at.error).c_str()), 1;
+  auto const at = server.listen("127.0.0.1", static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 8081));
+  if (!at) return std::fprintf(stderr, "chat_tiny: %s; name another port\n", purews::describe(at.error).c_str()), 1;
   std::printf("open http://%s\n", purews::text(at.address).c_str());
   std::fflush(stdout);
   server.run();

@@ -42,5 +42,8 @@ int main(int argc, char** argv) {
   process::stopping_signals const stopping(server);
   std::printf("listening on %s\n", purews::text(at.address).c_str());
   std::fflush(stdout);
-  server.run();
+  if (auto const failed = server.run()) {
+    std::fprintf(stderr, "echo_server: %s: try fewer --threads\n", purews::describe(failed).c_str());
+    return 1;
+  }
 }

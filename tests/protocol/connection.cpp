@@ -102,7 +102,8 @@ TEST_CASE("an event's payload from a cut frame stays as it is too") {
 TEST_CASE("5.5.1: C-05: every code that must not be sent is refused, and every other is sent") {
   for (role const own : roles)
     for (unsigned code = 0; code < 65536; ++code) {
-      bool const good = (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+      bool const good =
+          (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
       bool const ours = good && (code != 1010 || own == role::client);  // C-06
       connection c(own, usual, birth);
       refusal const why = c.close(static_cast<status_code>(code), "reason");
@@ -526,9 +527,9 @@ TEST_CASE("the contract of a byte machine: misuse of every verb ends the program
 }
 
 TEST_CASE("a connection may be destroyed at any moment", "[hazard-53][hazard-64]") {
-  octets const stream = test::join(test::peer_frame(role::server, 0x01, std::string(300, 'm')),
-                                   test::peer_frame(role::server, 0x89, "ping"), test::peer_frame(role::server, 0x80, "end"),
-                                   test::peer_frame(role::server, 0x88, code_bytes(1000)));
+  octets const stream = test::join(
+      test::peer_frame(role::server, 0x01, std::string(300, 'm')), test::peer_frame(role::server, 0x89, "ping"),
+      test::peer_frame(role::server, 0x80, "end"), test::peer_frame(role::server, 0x88, code_bytes(1000)));
   for (std::size_t end = 0; end <= stream.size(); ++end)
     for (int events = 0; events < 5; ++events) {
       test::exact_copy const lent(octets(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(end)));

@@ -37,7 +37,9 @@ struct timed : connection {
   }
   void run(duration d) { run_until(now + d); }
 
-  void receive_frame(unsigned first, std::string_view payload = {}) { receive_bytes(test::peer_frame(own, first, payload)); }
+  void receive_frame(unsigned first, std::string_view payload = {}) {
+    receive_bytes(test::peer_frame(own, first, payload));
+  }
   void receive_bytes(octets const& in) {
     test::exact_copy const lent(in);
     connection::receive(lent.view(), now);

@@ -57,8 +57,8 @@ class conversation {
 
     connection machine;
     test::machine_driver<connection> driver;
-    octets wire{};  // sent, and not yet received by the other side
-    lines said{};   // as the other side will report it
+    octets wire{};   // sent, and not yet received by the other side
+    lines said{};    // as the other side will report it
     octets begun{};  // of a fragmented message
     bool inside = false;
     opcode op = opcode::binary;
@@ -95,14 +95,22 @@ class conversation {
   void step(side& s) {
     switch (below(8)) {
       case 0:
-      case 1: say(s); break;
-      case 2: say_part(s); break;
+      case 1:
+        say(s);
+        break;
+      case 2:
+        say_part(s);
+        break;
       case 3: {
         if (s.machine.ping(octets(below(126))) == refusal::none) ++s.pinged;
         break;
       }
-      case 4: s.driver.advance(milliseconds(below(3))); break;
-      default: carry(other(s), 1 + below(3000)); break;
+      case 4:
+        s.driver.advance(milliseconds(below(3)));
+        break;
+      default:
+        carry(other(s), 1 + below(3000));
+        break;
     }
     collect(s);
     collect(other(s));
@@ -133,7 +141,8 @@ class conversation {
   void carry(side& from, std::size_t n) {
     side& to = other(from);
     if (!to.machine.wants_input()) return;
-    octets const some(from.wire.begin(), from.wire.begin() + static_cast<std::ptrdiff_t>(std::min(n, from.wire.size())));
+    octets const some(from.wire.begin(),
+                      from.wire.begin() + static_cast<std::ptrdiff_t>(std::min(n, from.wire.size())));
     from.wire.erase(from.wire.begin(), from.wire.begin() + static_cast<std::ptrdiff_t>(some.size()));
     to.driver.receive(some);
   }

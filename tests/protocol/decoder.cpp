@@ -101,11 +101,17 @@ struct oracle {
     bool const fin = (first & 0x80U) != 0;
     auto const line = [&](std::string const& what) { return what + " " + test::describe(test::octets_of(payload)); };
     switch (op()) {
-      case 0: payload = "begun" + payload; return fin ? line("message text") : "";
-      case 1: return fin ? line("message text") : "";
-      case 2: return fin ? line("message binary") : "";
-      case 9: return line("ping");
-      case 10: return line("pong");
+      case 0:
+        payload = "begun" + payload;
+        return fin ? line("message text") : "";
+      case 1:
+        return fin ? line("message text") : "";
+      case 2:
+        return fin ? line("message binary") : "";
+      case 9:
+        return line("ping");
+      case 10:
+        return line("pong");
       default:
         if (size == 0) return "closed 1005 unclean ";
         if (size == 1) return "failed 1002 close_payload_short";
@@ -148,8 +154,9 @@ TEST_CASE("5.2: all first two bytes of a frame, for both roles, inside of a mess
       for (unsigned bytes = 0; bytes < 65536; ++bytes) {
         oracle const rfc{bytes >> 8, bytes & 255U, own, inside};
         std::string const wrong = disagreement(rfc);
-        if (!wrong.empty()) FAIL(wrong << ": " << std::hex << bytes << (inside ? ", inside" : ", between")
-                                       << (own == role::server ? ", server" : ", client"));
+        if (!wrong.empty())
+          FAIL(wrong << ": " << std::hex << bytes << (inside ? ", inside" : ", between")
+                     << (own == role::server ? ", server" : ", client"));
         if (rfc.faults().empty()) ++good;
       }
   // Each role: 4 + 2 data first bytes with 128 second bytes, 3 control first bytes with 126, inside and between.
@@ -158,10 +165,11 @@ TEST_CASE("5.2: all first two bytes of a frame, for both roles, inside of a mess
 
 TEST_CASE("5.2: lengths at every border, in every form, against every limit", "[hazard-01][hazard-02][hazard-06]") {
   std::uint64_t const big = std::uint64_t{1} << 63;
-  std::vector<std::uint64_t> const borders = {0,          1,          125,         126,         127,     128,
-                                              65534,      65535,      65536,       65537,       1U << 20, (1U << 20) + 1,
-                                              0x7FFFFFFF, 0x80000000, 0x80000001,  0xFFFFFFFF,  0x100000000,
-                                              0x100000001, big - 1,   big,         big + 1,     UINT64_MAX};
+  std::vector<std::uint64_t> const borders = {
+      0,          1,          125,        126,        127,         128,
+      65534,      65535,      65536,      65537,      1U << 20,    (1U << 20) + 1,
+      0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFFFFFFF, 0x100000000, 0x100000001,
+      big - 1,    big,        big + 1,    UINT64_MAX};
   for (role const own : {role::server, role::client})
     for (std::uint64_t const limit : borders)
       for (std::uint64_t const length : borders)
@@ -169,13 +177,18 @@ TEST_CASE("5.2: lengths at every border, in every form, against every limit", "[
           if ((form == 0 && length > 125) || (form == 2 && length > 65535)) continue;
           octets head{std::byte{0x82}};
           unsigned const mask = own == role::server ? 0x80U : 0U;
-          head.push_back(static_cast<std::byte>(mask | (form == 0 ? static_cast<unsigned>(length) : form == 2 ? 126U : 127U)));
+          head.push_back(static_cast<std::byte>(mask | (form == 0   ? static_cast<unsigned>(length)
+                                                        : form == 2 ? 126U
+                                                                    : 127U)));
           for (int i = form - 1; i >= 0; --i) head.push_back(static_cast<std::byte>(length >> (8 * i)));
           if (mask != 0) head.insert(head.end(), 4, std::byte{0});
           error expected = error::none;
-          if (length >= big) expected = error::length_too_large;
-          else if ((form == 2 && length < 126) || (form == 8 && length < 65536)) expected = error::length_not_minimal;
-          else if (length > limit) expected = error::message_too_big;
+          if (length >= big)
+            expected = error::length_too_large;
+          else if ((form == 2 && length < 126) || (form == 8 && length < 65536))
+            expected = error::length_not_minimal;
+          else if (length > limit)
+            expected = error::message_too_big;
           fed_decoder d(own, {.limit = {.message_bytes_max = limit}});
           d.feed(head);
           event const e = d.next();
@@ -259,8 +272,9 @@ TEST_CASE("a cut message is assembled once, and its memory given back") {
 }
 
 TEST_CASE("inside_message tells whether the stream may end here") {
-  octets const stream = test::join(test::peer_frame(role::server, 0x01, "Hel"), test::peer_frame(role::server, 0x89, "p"),
-                                   test::peer_frame(role::server, 0x80, "lo"));
+  octets const stream =
+      test::join(test::peer_frame(role::server, 0x01, "Hel"), test::peer_frame(role::server, 0x89, "p"),
+                 test::peer_frame(role::server, 0x80, "lo"));
   fed_decoder d(role::server);
   CHECK_FALSE(d.coder.inside_message());
   for (std::size_t i = 0; i < stream.size(); ++i) {
@@ -394,8 +408,10 @@ TEST_CASE("every call makes progress: it consumes, reports, or asks for more", "
     bool failed = false;
     for (int chunk = 0; chunk < 6 && !failed; ++chunk) {
       octets bytes(random() % 24);
-      for (std::byte& b : bytes) b = static_cast<std::byte>(random() % 3 == 0 ? random() : random() % 4 == 0 ? 0x80 : 2);
-      if (random() % 2 == 0) bytes = test::join(test::peer_frame(own, 0x80U + static_cast<unsigned>(random() % 11), bytes), bytes);
+      for (std::byte& b : bytes)
+        b = static_cast<std::byte>(random() % 3 == 0 ? random() : random() % 4 == 0 ? 0x80 : 2);
+      if (random() % 2 == 0)
+        bytes = test::join(test::peer_frame(own, 0x80U + static_cast<unsigned>(random() % 11), bytes), bytes);
       d.feed(bytes);
       for (std::size_t budget = 2 * bytes.size() + 3;; --budget) {
         REQUIRE(budget > 0);

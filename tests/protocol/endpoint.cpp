@@ -364,9 +364,7 @@ class life {
 lines described(std::vector<planned_message> const& all) {
   lines result;
   for (planned_message const& m : all)
-    result.push_back(test::describe({.what = kind::message,
-                                     .op = m.op,
-                                     .payload = std::as_writable_bytes(std::span(const_cast<std::string&>(m.payload)))}));
+    result.push_back("message " + test::name(m.op) + " " + test::describe(as_bytes(m.payload)));
   return result;
 }
 

@@ -303,7 +303,8 @@ TEST_CASE("5.5.3: pongs go out in order, masked or not", "[hazard-15]") {
   CHECK(frames[2].key == octets(key.octets, key.octets + 4));
 }
 
-TEST_CASE("5.5.3: F-23: of many pings the first 16 and the newest are answered, wherever their pongs wait", "[hazard-29]") {
+TEST_CASE("5.5.3: F-23: of many pings the first 16 and the newest are answered, wherever their pongs wait",
+          "[hazard-29]") {
   for (int const pings : {1, 15, 16, 17, 18, 100, 1000})
     for (std::size_t const room_size : {0U, 5U, 20U, 100000U})
       for (bool const end_loan : {false, true}) {
@@ -472,10 +473,16 @@ class model {
   void step() {
     switch (below(10)) {
       case 0:
-      case 1: add_data(); break;
-      case 2: add_shared(); break;
+      case 1:
+        add_data();
+        break;
+      case 2:
+        add_shared();
+        break;
       case 3:
-      case 4: add_pongs(1 + below(4)); break;
+      case 4:
+        add_pongs(1 + below(4));
+        break;
       case 5:
         if (below(20) == 0) add_pongs(40);
         break;

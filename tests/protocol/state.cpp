@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "purews/protocol/state.hpp"
 
+#include <fstream>
+#include <sstream>
+#include <string>
+
 #include "support/catch.hpp"
 #include "support/names.hpp"
 
@@ -27,6 +31,23 @@ TEST_CASE("7: a connection never goes back to an earlier state") {
 TEST_CASE("every state and trigger has a name") {
   for (std::string_view name : state_names) CHECK_FALSE(name.empty());
   for (std::string_view name : trigger_names) CHECK_FALSE(name.empty());
+}
+
+// Run in the project's folder, as ctest does.
+TEST_CASE("the diagram of states in docs/architecture.md is that of the table") {
+  std::string diagram = "<!-- generated: states -->\n```\n";
+  for (int s = 0; s < state_count; ++s)
+    for (int t = 0; t < trigger_count; ++t) {
+      auto const to = static_cast<int>(transitions[s][t]);
+      if (to == s) continue;
+      diagram += std::string(state_names[s]) + " --" + std::string(trigger_names[t]) + "--> " +
+                 std::string(state_names[to]) + "\n";
+    }
+  diagram += "```\n";
+  std::ostringstream page;
+  page << std::ifstream("docs/architecture.md").rdbuf();
+  INFO("it should contain:\n" << diagram);
+  CHECK(page.str().find(diagram) != std::string::npos);
 }
 
 namespace {

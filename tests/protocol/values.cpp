@@ -111,7 +111,7 @@ TEST_CASE("nothing in the machines throws", "[hazard-50]") {
   static_assert(noexcept(std::declval<connection&>().next()));
   static_assert(noexcept(std::declval<connection&>().send(std::string_view{})));
   static_assert(noexcept(std::declval<connection&>().send_fragment({}, {}, {})));
-  static_assert(noexcept(std::declval<connection&>().ping()) && noexcept(std::declval<connection&>().close()));
+  static_assert(noexcept(std::declval<connection&>().ping())&& noexcept(std::declval<connection&>().close()));
   static_assert(noexcept(std::declval<connection&>().abort()));
   static_assert(noexcept(prepared_message(opcode::text, {})));
   static_assert(std::is_nothrow_destructible_v<connection>);

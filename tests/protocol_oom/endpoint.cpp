@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
-
 #include "heap.hpp"
 
-#include "support/catch.hpp"
 #include "protocol/endpoint_harness.hpp"
+#include "support/catch.hpp"
 
 using namespace purews;
 using test::birth;
@@ -20,8 +19,8 @@ options const sample{.entropy = test::sample_entropy};
 
 std::string const page(5000, 'p');
 
-test::manner const manners[] = {{}, {.park_after = 0}, {.park_after = 1, .room = 300}, {.room = 40, .write_max = 100},
-                                {.withhold = true}};
+test::manner const manners[] = {
+    {}, {.park_after = 0}, {.park_after = 1, .room = 300}, {.room = 40, .write_max = 100}, {.withhold = true}};
 
 /// One life on a heap that fails. What it checks holds whenever memory runs out.
 struct scarce_life {
@@ -71,9 +70,7 @@ void starve(Life life) {
   heap::start();
 }
 
-bool is_oom(lines const& events) {
-  return !events.empty() && events.back().ends_with("out_of_memory");
-}
+bool is_oom(lines const& events) { return !events.empty() && events.back().ends_with("out_of_memory"); }
 
 }  // namespace
 
@@ -197,7 +194,8 @@ TEST_CASE("out of memory: what follows lost input is not read as frames") {
   REQUIRE(e.accept() == refusal::none);
   loop.drain();
   loop.flush();
-  std::string const message = frame_text(server, 0x82, "a payload with " + frame_text(server, 0x81, "a frame") + " in it");
+  std::string const message =
+      frame_text(server, 0x82, "a payload with " + frame_text(server, 0x81, "a frame") + " in it");
   std::size_t const inner = message.find("\x81\x87");
   REQUIRE(inner != std::string::npos);
   {
@@ -267,8 +265,7 @@ TEST_CASE("memory: an idle connection owns none, also if its opening handshake c
   }
 }
 
-TEST_CASE("9112: what a peer can make us keep before the application has the word is bounded [H-60]",
-          "[hazard-75]") {
+TEST_CASE("9112: what a peer can make us keep before the application has the word is bounded [H-60]", "[hazard-75]") {
   struct endless {
     role own;
     std::string begin;

@@ -42,7 +42,7 @@ struct parsed_frame {
   unsigned first = 0;
   bool masked = false;
   octets key{};
-  octets payload{};  ///< unmasked
+  octets payload{};    ///< unmasked
   std::size_t at = 0;  ///< where it begins in the stream
 
   std::string text() const { return {reinterpret_cast<char const*>(payload.data()), payload.size()}; }

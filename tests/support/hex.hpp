@@ -70,7 +70,7 @@ class exact_copy {
   exact_copy(exact_copy const&) = delete;
   exact_copy& operator=(exact_copy const&) = delete;
   ~exact_copy() {
-    static auto* volatile const fill = &std::memset;  // a compiler may leave out what is written just before a delete
+    static auto* const volatile fill = &std::memset;  // a compiler may leave out what is written just before a delete
     fill(data_, 0xDD, size_);
     delete[] data_;
   }

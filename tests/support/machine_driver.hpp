@@ -29,20 +29,20 @@ inline std::string describe(purews::event const& e) {
 
 /// How a loop may treat a machine. Whatever it does, the events and the output must be the same.
 struct manner {
-  int park_after = -1;                     ///< park after so many events of each chunk; -1: drain instead
-  std::size_t room = 0;                    ///< bytes of output room lent for each chunk; 0: none
-  std::size_t write_max = SIZE_MAX;        ///< what the socket takes of each gather
-  std::size_t writes_max = SIZE_MAX;       ///< writes after each chunk
-  std::size_t spans_max = 8;               ///< spans of each gather
-  bool withhold = false;                   ///< take no output before the end
-  bool direct = false;                     ///< read into receive_room() where there is some
-  bool overlap = false;                    ///< leave a gather outstanding while the next chunk is received
+  int park_after = -1;                ///< park after so many events of each chunk; -1: drain instead
+  std::size_t room = 0;               ///< bytes of output room lent for each chunk; 0: none
+  std::size_t write_max = SIZE_MAX;   ///< what the socket takes of each gather
+  std::size_t writes_max = SIZE_MAX;  ///< writes after each chunk
+  std::size_t spans_max = 8;          ///< spans of each gather
+  bool withhold = false;              ///< take no output before the end
+  bool direct = false;                ///< read into receive_room() where there is some
+  bool overlap = false;               ///< leave a gather outstanding while the next chunk is received
 
   std::string describe() const {
     auto const number = [](std::size_t n) { return n == SIZE_MAX ? std::string("all") : std::to_string(n); };
-    return "park_after " + std::to_string(park_after) + ", room " + number(room) + ", write_max " +
-           number(write_max) + ", writes_max " + number(writes_max) + ", spans_max " + number(spans_max) +
-           (withhold ? ", withhold" : "") + (direct ? ", direct" : "") + (overlap ? ", overlap" : "");
+    return "park_after " + std::to_string(park_after) + ", room " + number(room) + ", write_max " + number(write_max) +
+           ", writes_max " + number(writes_max) + ", spans_max " + number(spans_max) + (withhold ? ", withhold" : "") +
+           (direct ? ", direct" : "") + (overlap ? ", overlap" : "");
   }
 };
 

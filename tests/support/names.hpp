@@ -13,20 +13,38 @@
 namespace test {
 
 inline std::string name(purews::error e) {
-  static constexpr char const* names[] = {
-      "none", "unmasked_frame", "masked_frame", "reserved_bit", "unknown_opcode", "length_not_minimal",
-      "length_too_large", "control_fragmented", "control_too_long", "unexpected_continuation",
-      "expected_continuation", "invalid_utf8", "close_payload_short", "close_code_invalid", "close_reason_utf8",
-      "frame_too_big", "message_too_big", "too_many_fragments", "out_of_memory", "handshake_timeout", "pong_timeout",
-      "close_timeout", "write_timeout"};
+  static constexpr char const* names[] = {"none",
+                                          "unmasked_frame",
+                                          "masked_frame",
+                                          "reserved_bit",
+                                          "unknown_opcode",
+                                          "length_not_minimal",
+                                          "length_too_large",
+                                          "control_fragmented",
+                                          "control_too_long",
+                                          "unexpected_continuation",
+                                          "expected_continuation",
+                                          "invalid_utf8",
+                                          "close_payload_short",
+                                          "close_code_invalid",
+                                          "close_reason_utf8",
+                                          "frame_too_big",
+                                          "message_too_big",
+                                          "too_many_fragments",
+                                          "out_of_memory",
+                                          "handshake_timeout",
+                                          "pong_timeout",
+                                          "close_timeout",
+                                          "write_timeout"};
   auto const i = static_cast<std::size_t>(e);
   return i < std::size(names) ? names[i] : "handshake error " + std::to_string(i);
 }
 
 inline std::string name(purews::refusal r) {
   static constexpr char const* names[] = {
-      "none", "not_open", "not_connecting", "queue_full", "message_open", "no_message_open", "invalid_utf8",
-      "invalid_code", "reason_too_long", "payload_too_long", "invalid_header", "invalid_uri", "out_of_memory"};
+      "none",         "not_open",     "not_connecting",  "queue_full",       "message_open",   "no_message_open",
+      "invalid_utf8", "invalid_code", "reason_too_long", "payload_too_long", "invalid_header", "invalid_uri",
+      "out_of_memory"};
   auto const i = static_cast<std::size_t>(r);
   return i < std::size(names) ? names[i] : "refusal " + std::to_string(i);
 }
@@ -45,12 +63,18 @@ inline std::string name(purews::kind k) {
 inline std::string name(purews::opcode op) {
   using enum purews::opcode;
   switch (op) {
-    case continuation: return "continuation";
-    case text: return "text";
-    case binary: return "binary";
-    case close: return "close";
-    case ping: return "ping";
-    case pong: return "pong";
+    case continuation:
+      return "continuation";
+    case text:
+      return "text";
+    case binary:
+      return "binary";
+    case close:
+      return "close";
+    case ping:
+      return "ping";
+    case pong:
+      return "pong";
   }
   return "opcode " + std::to_string(static_cast<int>(op));
 }

@@ -52,16 +52,19 @@ octets payload(words const& line, std::size_t from) {
 
 unsigned first_byte(std::string const& word) { return std::to_integer<unsigned>(hex(word).at(0)); }
 
-octets code_payload(std::size_t code) {
-  return {static_cast<std::byte>(code >> 8), static_cast<std::byte>(code)};
-}
+octets code_payload(std::size_t code) { return {static_cast<std::byte>(code >> 8), static_cast<std::byte>(code)}; }
 
 void set_limit(purews::limits& limit, std::string const& field, std::size_t value) {
-  if (field == "message_bytes_max") limit.message_bytes_max = value;
-  else if (field == "frame_bytes_max") limit.frame_bytes_max = value;
-  else if (field == "fragments_max") limit.fragments_max = static_cast<std::uint32_t>(value);
-  else if (field == "linger_bytes_max") limit.linger_bytes_max = static_cast<std::uint32_t>(value);
-  else throw std::runtime_error("no such limit: " + field);
+  if (field == "message_bytes_max")
+    limit.message_bytes_max = value;
+  else if (field == "frame_bytes_max")
+    limit.frame_bytes_max = value;
+  else if (field == "fragments_max")
+    limit.fragments_max = static_cast<std::uint32_t>(value);
+  else if (field == "linger_bytes_max")
+    limit.linger_bytes_max = static_cast<std::uint32_t>(value);
+  else
+    throw std::runtime_error("no such limit: " + field);
 }
 
 void accepted(purews::refusal why) {

@@ -58,8 +58,8 @@ class basic_server {
   [[nodiscard]] listening listen(std::string_view host, std::uint16_t port);
 
   /// Serves on this thread and on `threads - 1` others until stop(); returns when all connections have ended. A loop
-  /// with an error, of which listen() tells, serves nothing.
-  void run();
+  /// with an error, of which listen() tells, serves nothing. If a thread cannot be started, stops and tells why.
+  os_error run();
 
   /// Stops: no new connections, Close 1001 to all, and an end when all is sent (server_options::drain at the latest).
   /// A second call ends it at once. Any thread, and signal handlers.
@@ -145,15 +145,19 @@ os_error basic_server<Loop>::listen_alone(descriptor socket) {
 }
 
 template <class Loop>
-void basic_server<Loop>::run() {
+os_error basic_server<Loop>::run() {
+  os_error failed{};
   std::vector<thread> others(workers_.size() - 1);
   for (std::size_t i = 1; i < workers_.size(); ++i) {
     worker* const w = workers_[i];
     duration const drain = with_.drain;
-    static_cast<void>(others[i - 1].start([w, drain] { w->run(drain); }));
+    if (os_error const e = others[i - 1].start([w, drain] { w->run(drain); })) failed = e;
   }
+  // Without its thread a loop would leave its share of the connections waiting for ever.
+  if (failed) stop();
   workers_[0]->run(with_.drain);
   for (thread& t : others) t.join();
+  return failed;
 }
 
 template <class Loop>

@@ -172,7 +172,6 @@ void server_worker<Loop>::peer::decide(bytes body) noexcept {
 
 template <class Loop>
 void server_worker<Loop>::peer::decide_upgrade(http_request const& request) noexcept {
-  if (home_.draining_) return refuse(503, "The server is stopping.");
   route_ = home_.shared_.routes.find_websocket(request.path());
   if (route_ == nullptr) return refuse(404, "There is nothing here.");
   // RFC 6455 10.2: without this check any page on the web could use the cookies of our users.

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "heap.hpp"
+
+#include "support/catch.hpp"
+#include "support/machine_driver.hpp"
+
+#include "purews/protocol/connection.hpp"
+
+using namespace purews;
+using test::octets;
+
+namespace {
+
+constexpr instant birth{1'000'000'000};
+constexpr role roles[] = {role::server, role::client};
+options const usual{.entropy = test::zero_entropy};
+
+// A copy that may be unmasked in place.
+bytes scratch_with(octets const& in) {
+  static octets scratch;
+  scratch = in;
+  return scratch;
+}
+
+// Lends `in`, takes the events, and sends what is there through a lent room, as a loop does.
+void exchange(connection& c, octets const& in, bytes room) {
+  if (!room.empty()) c.lend_output(room);
+  c.receive(scratch_with(in), birth);
+  while (c.next().what != kind::none) {
+  }
+  if (room.empty()) return;
+  bytes_view spans[8];
+  std::size_t sent = 0;
+  for (std::size_t i = c.gather(spans); i-- != 0;) sent += spans[i].size();
+  c.consume_output(sent, birth);
+  c.lend_output({});
+}
+
+}  // namespace
+
+TEST_CASE("memory: uncompressed traffic that fits the lent spans costs no allocation", "[hazard-30]") {
+  for (role const own : roles)
+    for (delivery const deliver : {delivery::whole, delivery::pieces}) {
+      options with = usual;
+      with.deliver = deliver;
+      std::byte room[1 << 16];
+      octets const messages =
+          test::join(test::peer_frame(own, 0x81, "text"), test::peer_frame(own, 0x82, octets(30'000)),
+                     test::peer_frame(own, 0x89, "ping"), test::peer_frame(own, 0x8a, "an unsolicited pong"));
+      connection c(own, with, birth);
+      heap::start();
+      for (int i = 0; i < 1000; ++i) {
+        c.lend_output(room);
+        CHECK(c.send("our text") == refusal::none);
+        CHECK(c.send(opcode::binary, octets(20'000)) == refusal::none);
+        CHECK(c.send_fragment(opcode::binary, octets(100), fragment::more) == refusal::none);
+        CHECK(c.ping() == refusal::none);
+        CHECK(c.send_fragment(opcode::binary, octets(100), fragment::last) == refusal::none);
+        c.receive(scratch_with(messages), birth);
+        while (c.next().what != kind::none) {
+        }
+        c.advance(birth);
+        bytes_view spans[2];
+        REQUIRE(c.gather(spans) == 1);
+        c.consume_output(spans[0].size(), birth);
+        c.lend_output({});
+      }
+      CHECK(c.close() == refusal::none);
+      CHECK(heap::calls <= 1);  // that Close had no room
+    }
+}
+
+TEST_CASE("memory: nothing is allocated from a declared length", "[hazard-08][hazard-11]") {
+  for (role const own : roles)
+    for (delivery const deliver : {delivery::whole, delivery::pieces}) {
+      options with = usual;
+      with.deliver = deliver;
+      with.limit.message_bytes_max = UINT64_MAX;
+      connection c(own, with, birth);
+      heap::start();
+      octets head = test::hex(own == role::server ? "82 ff 1000000000000000 00000000" : "82 7f 1000000000000000");
+      exchange(c, head, {});
+      CHECK(heap::most_used == 0);
+      CHECK(c.receive_room().empty());
+      for (int i = 0; i < 100; ++i) exchange(c, octets(100), {});
+      CHECK(heap::most_used <= 2 * 10'000 + 1000);
+      if (deliver == delivery::pieces) CHECK(heap::most_used == 0);
+    }
+}
+
+TEST_CASE("memory: a fragment costs none of its own", "[hazard-22][hazard-23]") {
+  for (role const own : roles) {
+    connection c(own, usual, birth);
+    exchange(c, test::peer_frame(own, 0x02, "a"), {});
+    heap::start();
+    octets const some = test::repeated(1000, test::join(test::peer_frame(own, 0x00, "b"), test::peer_frame(own, 0x00)));
+    for (int i = 0; i < 60; ++i) exchange(c, some, {});
+    CHECK(c.current() == state::open);
+    CHECK(heap::most_used <= 3 * 60'001);  // 60,001 bytes, while they move into a block twice as large
+  }
+}
+
+TEST_CASE("memory: a message in the making takes no more than three times what came of it", "[hazard-22]") {
+  for (role const own : roles) {
+    connection c(own, usual, birth);
+    octets const frame = test::peer_frame(own, 0x82, octets(1'000'000));
+    heap::start();
+    for (std::size_t at = 0; at + 7000 < frame.size(); at += 7000) {
+      auto const from = frame.begin() + static_cast<std::ptrdiff_t>(at);
+      exchange(c, octets(from, from + 7000), {});
+      REQUIRE(heap::most_used <= 3 * (at + 7000) + 1000);
+      REQUIRE(heap::used <= 2 * (at + 7000) + 1000);
+    }
+  }
+}
+
+TEST_CASE("memory: a million pings that nobody collects the answer of", "[hazard-29]") {
+  for (role const own : roles) {
+    octets const pings = test::repeated(1000, test::peer_frame(own, 0x89, std::string(125, 'p')));
+    connection c(own, usual, birth);
+    heap::start();
+    for (int i = 0; i < 1000; ++i) exchange(c, pings, {});
+    CHECK(heap::most_used < 4096);
+  }
+}
+
+TEST_CASE("memory: what is left after traffic is given back", "[hazard-30]") {
+  for (role const own : roles) {
+    connection c(own, usual, birth);
+    heap::start();
+    std::byte room[100];
+    octets const message = test::peer_frame(own, 0x81, std::string(5000, 'm'));
+    octets const ping = test::peer_frame(own, 0x89, std::string(100, 'p'));
+    for (int i = 0; i < 20; ++i) CHECK(c.send(std::string(1000, 'x')) == refusal::none);
+    for (int i = 0; i < 40; ++i) exchange(c, ping, {});
+    exchange(c, octets(message.begin(), message.begin() + 3000), {});
+    exchange(c, octets(message.begin() + 3000, message.end()), {});
+    CHECK(heap::used > 0);
+    for (int i = 0; i < 30; ++i) exchange(c, test::peer_frame(own, 0x8a), room);
+    CHECK(c.queued_bytes() == 0);
+    CHECK(heap::used == 0);
+  }
+}
+
+TEST_CASE("out of memory: a refused send changes nothing, and the next one goes through") {
+  for (role const own : roles) {
+    connection c(own, usual, birth);
+    prepared_message const shared(opcode::binary, octets(5000));
+    int refused = 0;
+    auto const twice = [&](auto call) {
+      heap::start();
+      heap::fails_at = 0;
+      std::size_t const queued = c.queued_bytes();
+      refusal const first = call();
+      if (first != refusal::none) {
+        ++refused;
+        CHECK(first == refusal::out_of_memory);
+        CHECK(c.queued_bytes() == queued);
+        CHECK(c.current() == state::open);
+      }
+      heap::start();
+      if (first != refusal::none) CHECK(call() == refusal::none);
+    };
+    twice([&] { return c.send(std::string(1000, 'a')); });
+    twice([&] { return c.send(opcode::binary, octets(70'000)); });
+    twice([&] { return c.send(shared); });
+    twice([&] { return c.send_fragment(opcode::text, octets(100'000, std::byte{'t'}), fragment::more); });
+    twice([&] { return c.send_fragment(opcode::text, octets(100'000, std::byte{'t'}), fragment::last); });
+    twice([&] { return c.ping(); });
+    twice([&] { return c.send(opcode::binary, octets(200'000)); });
+    twice([&] { return c.close(); });
+    CHECK(refused >= 6);
+    octets stream;
+    bytes_view spans[8];
+    while (std::size_t const n = c.gather(spans)) {
+      std::size_t size = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        stream.insert(stream.end(), spans[i].begin(), spans[i].end());
+        size += spans[i].size();
+      }
+      c.consume_output(size, birth);
+    }
+    CHECK(test::parse_frames(stream).size() == 8);
+  }
+}
+
+TEST_CASE("out of memory: a pong that cannot be kept fails the connection, and a shared frame is empty") {
+  for (role const own : roles) {
+    connection c(own, usual, birth);
+    heap::start();
+    heap::fails_at = 0;
+    heap::fails_for = 2;
+    octets ping = test::peer_frame(own, 0x89, "ping");
+    c.receive(ping, birth);
+    event const e = c.next();
+    CHECK(e.what == kind::failed);
+    CHECK(e.fault == error::out_of_memory);
+    CHECK(c.next().what == kind::none);
+    CHECK(c.transport() == transport_action::close);  // not even a Close frame could be queued
+    heap::start();
+    heap::fails_at = 0;
+    prepared_message const none(opcode::text, as_bytes("text"));
+    CHECK_FALSE(none);
+    CHECK(none.frame().empty());
+    heap::start();
+  }
+}
+
+TEST_CASE("out of memory: output that was lost at the end of a loan fails the connection") {
+  std::byte room[1000];
+  connection c(role::server, usual, birth);
+  c.lend_output(room);
+  CHECK(c.send("this will be lost") == refusal::none);
+  heap::start();
+  heap::fails_at = 0;
+  c.lend_output({});
+  heap::start();
+  CHECK(c.deadline() <= birth);  // the loop is told to look at once
+  event const e = c.next();
+  CHECK(e.what == kind::failed);
+  CHECK(e.fault == error::out_of_memory);
+  CHECK(c.transport() == transport_action::close);
+}
