@@ -223,7 +223,8 @@ test('a port in use: one sentence that says how to choose another, exit status 1
 test('a store that cannot be used: one sentence, exit status 1', async (t) => {
   const here = folder(t);
   mkdirSync(path.join(here, 'folder'));
-  writeFileSync(path.join(here, 'text.db'), 'This is not a database, but long enough to look like a file of one. '.repeat(9));
+  const text = 'This is not a database, but long enough to look like a file of one. '.repeat(9);
+  writeFileSync(path.join(here, 'text.db'), text);
   for (const file of ['no/such/folder/chat.db', 'folder', 'text.db']) {
     const {code, err} = await run('chat_server', ['--port', '0', '--store', `sqlite:${path.join(here, file)}`]);
     assert.equal(code, 1, file);

@@ -188,7 +188,8 @@ function drawConnection() {
     ended: `Disconnected${client.reason ? `: ${client.reason}` : ''}`,
   };
   // A try that follows a lost connection is no news.
-  const steady = client.state === 'connecting' && $('connection').dataset.state === 'waiting' ? 'waiting' : client.state;
+  const trying = client.state === 'connecting' && $('connection').dataset.state === 'waiting';
+  const steady = trying ? 'waiting' : client.state;
   $('connection').dataset.state = steady;
   setText($('connection'), texts[steady]);
   $('try-now').hidden = steady !== 'waiting' && steady !== 'ended';

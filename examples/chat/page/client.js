@@ -276,7 +276,8 @@ export class Client {
   #checkAcks() {
     const late = Date.now() - ackPatience;
     const isLate = (p) => p.state === 'sent' && p.sentAt < late;
-    if (this.state === 'online' && [...this.channels.values()].some((c) => c.pending.some(isLate))) this.#lost(1006, '');
+    const anyLate = [...this.channels.values()].some((c) => c.pending.some(isLate));
+    if (this.state === 'online' && anyLate) this.#lost(1006, '');
   }
 
   #lost(code, reason) {

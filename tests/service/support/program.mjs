@@ -9,10 +9,11 @@ import {fileURLToPath} from 'node:url';
 
 const project = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 export const binaries = path.resolve(project, process.env.PUREWS_BIN ?? 'build/bin');
+const stdio = ['ignore', 'pipe', 'pipe'];
 
 /// Runs a program to its end.
 export async function run(name, args, options = {}) {
-  const child = spawn(path.join(binaries, name), args, {stdio: ['ignore', 'pipe', 'pipe'], timeout: 20_000, ...options});
+  const child = spawn(path.join(binaries, name), args, {stdio, timeout: 20_000, ...options});
   let out = '';
   let err = '';
   child.stdout.on('data', (data) => { out += data; });
@@ -25,7 +26,7 @@ export async function run(name, args, options = {}) {
 export class Server {
   static async start(name, args, options = {}) {
     const server = new Server();
-    const child = server.child = spawn(path.join(binaries, name), args, {stdio: ['ignore', 'pipe', 'pipe'], ...options});
+    const child = server.child = spawn(path.join(binaries, name), args, {stdio, ...options});
     server.err = '';
     child.stderr.on('data', (data) => { server.err += data; });
     server.ended = once(child, 'exit');
