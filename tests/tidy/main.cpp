@@ -49,7 +49,7 @@ tidy::tree read_tree(fs::path const& root) {
 
 // Include cost in lines, which unlike time is the same on every machine.
 tidy::report budget(std::string const& root, std::string const& header, long max, std::string const& compiler) {
-  std::string const command = compiler + " -std=c++20 -E -P -x c++ \"" + root + "/" + header + "\"";
+  std::string const command = compiler + " -std=c++20 -E -P -x c++ -include \"" + root + "/" + header + "\" /dev/null";
   std::FILE* const output = ::popen(command.c_str(), "r");
   if (output == nullptr) return {{header, 1, "cannot run " + command}};
   long lines = 0;
