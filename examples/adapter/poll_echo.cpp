@@ -38,7 +38,7 @@ void handle(endpoint& m) {  // the application: whatever there is to say to each
 bool serve(client& c, short ready) {  // false: the connection has ended
   static std::byte scratch[65536];
   endpoint& m = c.machine;
-  if ((ready & (POLLIN | POLLHUP | POLLERR)) != 0) {
+  if (m.wants_input() && (ready & (POLLIN | POLLHUP | POLLERR)) != 0) {
     ssize_t const n = recv(c.fd, scratch, sizeof scratch, MSG_DONTWAIT);
     if (n > 0) m.receive({scratch, static_cast<std::size_t>(n)}, now());
     if (n == 0) m.receive_eof(now());
@@ -51,6 +51,7 @@ bool serve(client& c, short ready) {  // false: the connection has ended
   while (m.gather(out) != 0) {
     ssize_t const n = send(c.fd, out[0].data(), out[0].size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     m.consume_output(n > 0 ? static_cast<std::size_t>(n) : 0, now());
+    if (n < 0 && errno != EAGAIN) return false;
     if (n < 0) break;
   }
   if (m.transport() == transport_action::shut_write) shutdown(c.fd, SHUT_WR);
