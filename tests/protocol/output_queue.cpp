@@ -340,6 +340,22 @@ TEST_CASE("5.5.3: F-23: the 16 are counted over loans of output room", "[hazard-
   CHECK(pong_texts(take_all(q)) == expected);
 }
 
+TEST_CASE("5.5.3: F-23: the 16 that a loan left behind count until they have left") {
+  output_queue q;
+  test::exact_copy const room(200);
+  CHECK(q.lend(room.view()));
+  for (int i = 1; i <= 16; ++i) CHECK(add_pong(q, std::to_string(i)));
+  CHECK(q.lend({}));
+  bytes_view spans[1];
+  CHECK(q.gather(spans) == 1);
+  octets sent(spans[0].begin(), spans[0].begin() + 1);
+  q.consume(1);
+  for (int i = 17; i <= 30; ++i) CHECK(add_pong(q, std::to_string(i)));
+  auto expected = numbers(1, 16);
+  expected.push_back("30");
+  CHECK(pong_texts(test::join(sent, take_all(q))) == expected);
+}
+
 TEST_CASE("5.5.3: the pong for a remembered ping is not overtaken by those after it") {
   test::exact_copy const room(1000);
   output_queue q;
@@ -526,7 +542,9 @@ class model {
   void add_pongs(unsigned n) {
     for (unsigned i = 0; i < n; ++i) {
       std::size_t const before = q_.size();
-      REQUIRE(q_.append_pong(test::octets_of(std::to_string(ping_count_++)), nullptr));
+      octets ping = test::octets_of(std::to_string(ping_count_++) + ":");
+      ping.resize(below(3) == 0 ? 125 : ping.size());
+      REQUIRE(q_.append_pong(ping, nullptr));
       bool const remembered = q_.size() == before;  // its pong is queued later, if ever
       queued_ += q_.size() - before;
       not_before_.push_back(remembered ? 0 : stream_.size() + gathered_.size());
