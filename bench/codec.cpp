@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "append_frame.hpp"
 #include "purews/purews.hpp"
 
 // The whole codec through `connection`: masked frames in, events out; messages in, frames out. Every figure includes
@@ -22,13 +23,7 @@ std::vector<std::byte> frames(opcode op, std::size_t payload, std::size_t* count
   std::vector<std::byte> body(payload, std::byte{'a'});
   for (std::size_t i = 0; i < *count; ++i) {
     auto const octet = static_cast<std::byte>(i * 7 + 1);
-    masking_key const key{{octet, std::byte{0x5A}, std::byte{0xC3}, std::byte{0x11}}};
-    std::byte header[frame_header_bytes_max];
-    std::size_t const size = write_frame_header(header, {.op = op, .masked = true, .length = payload, .key = key});
-    wire.insert(wire.end(), header, header + size);
-    std::size_t const at = wire.size();
-    wire.resize(at + payload);
-    mask_copy(wire.data() + at, body, key);
+    append_frame(wire, op, body, {{octet, std::byte{0x5A}, std::byte{0xC3}, std::byte{0x11}}});
   }
   return wire;
 }

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "append_frame.hpp"
 #include "purews/purews.hpp"
 
 using namespace purews;
@@ -21,14 +22,7 @@ std::vector<std::byte> one_read(opcode op, std::size_t payload) {
   masking_key const key{{std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}}};
   std::vector<std::byte> wire;
   std::vector<std::byte> const body(payload, std::byte{'a'});
-  while (wire.size() + frame_header_size(payload, true) + payload <= read_bytes) {
-    std::byte header[frame_header_bytes_max];
-    std::size_t const size = write_frame_header(header, {.op = op, .masked = true, .length = payload, .key = key});
-    wire.insert(wire.end(), header, header + size);
-    std::size_t const at = wire.size();
-    wire.resize(at + payload);
-    mask_copy(wire.data() + at, body, key);
-  }
+  while (wire.size() + frame_header_size(payload, true) + payload <= read_bytes) append_frame(wire, op, body, key);
   return wire;
 }
 
