@@ -88,6 +88,7 @@ class output_queue {
   bool append_reference(bytes_view data, prepared_message owner) noexcept;
   void push_back(segment* s) noexcept;
   void insert_early(segment* s) noexcept;
+  bool have_pong_box() noexcept;
   bool start_pongs(bytes_view payload, masking_key const* key) noexcept;
   void consume_segments(std::size_t n) noexcept;
   void pongs_left() noexcept;
@@ -196,11 +197,7 @@ inline bool output_queue::append_pong(bytes_view payload, masking_key const* key
     return true;
   }
   if (waiting < pongs_max) return start_pongs(payload, key);
-  if (pongs_ == nullptr) {
-    void* const memory = allocate_bytes(sizeof(pong_box));
-    if (memory == nullptr) return false;
-    pongs_ = new (memory) pong_box;
-  }
+  if (!have_pong_box()) return false;
   pongs_->has_newest = true;
   pongs_->newest_masked = key != nullptr;
   if (key != nullptr) pongs_->newest_key = *key;
@@ -295,12 +292,15 @@ inline void output_queue::insert_early(segment* s) noexcept {
   if (s->next == nullptr) tail_ = s;
 }
 
+inline bool output_queue::have_pong_box() noexcept {
+  if (pongs_ != nullptr) return true;
+  void* const memory = allocate_bytes(sizeof(pong_box));
+  if (memory != nullptr) pongs_ = new (memory) pong_box;
+  return memory != nullptr;
+}
+
 inline bool output_queue::start_pongs(bytes_view payload, masking_key const* key) noexcept {
-  if (pongs_ == nullptr) {
-    void* const memory = allocate_bytes(sizeof(pong_box));
-    if (memory == nullptr) return false;
-    pongs_ = new (memory) pong_box;
-  }
+  if (!have_pong_box()) return false;
   constexpr std::size_t frame_bytes_max = 2 + 4 + control_payload_bytes_max;
   segment* const made = make_segment(pongs_max * frame_bytes_max);
   if (made == nullptr) return false;
