@@ -105,15 +105,9 @@ TEST_CASE("K-01: what would break the request is refused", "[hazard-58]") {
   CHECK(validate(client_request{.where = parse_uri("ws://h/\r\nX: y")}) == refusal::invalid_uri);
   CHECK(validate(client_request{.where = where, .origin = "a\r\nb"}) == refusal::invalid_header);
   for (header_field const& field : {
-           header_field{"X", "a\r\nB: c"},
-           header_field{"X", std::string_view("a\0", 2)},
-           header_field{"X", "\x7F"},
-           header_field{"X Y", "a"},
-           header_field{"Host", "h"},
-           header_field{"origin", "http://h"},
-           header_field{"Sec-WebSocket-Key", "x"},
-           header_field{"Content-Length", "5"},
-           header_field{"upgrade", "h2c"},
+           header_field{"X", "a\r\nB: c"}, header_field{"X", std::string_view("a\0", 2)}, header_field{"X", "\x7F"},
+           header_field{"X Y", "a"}, header_field{"Host", "h"}, header_field{"origin", "http://h"},
+           header_field{"Sec-WebSocket-Key", "x"}, header_field{"Content-Length", "5"}, header_field{"upgrade", "h2c"},
        }) {
     CAPTURE(field.name);
     CHECK(validate(client_request{.where = where, .headers = {&field, 1}}) == refusal::invalid_header);
@@ -143,8 +137,8 @@ TEST_CASE("4.1: the RFC's answer opens the connection [K-03]") {
 }
 
 TEST_CASE("4.1: another status than 101 is an error that leaves the status readable [K-02]") {
-  for (char const* const line :
-       {"HTTP/1.1 200 OK", "HTTP/1.1 401 x", "HTTP/1.1 302 x", "HTTP/1.1 426 x", "HTTP/1.0 503 x", "HTTP/1.1 999"})
+  for (char const* const line : {"HTTP/1.1 200 OK", "HTTP/1.1 401 x", "HTTP/1.1 302 x", "HTTP/1.1 426 x",
+                                 "HTTP/1.0 503 x", "HTTP/1.1 999"})
     CHECK(status_fault(line) == error::answer_status);
   std::string const text = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n\r\nbody";
   answer_reader reader;
@@ -163,11 +157,12 @@ TEST_CASE("4.1: Upgrade, Connection and Accept are checked [K-03]") {
   for (char const* const connection : {"", "Connection:\r\n", "Connection: close\r\n", "Connection: Upgraded\r\n"})
     CHECK(fault_of({.connection = connection}) == error::answer_connection);
   std::string const good = answer_lines{}.accept;
-  for (std::string const& accept : {std::string(""), std::string("Sec-WebSocket-Accept:\r\n"), good + good,
-                                    std::string("Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"),
-                                    std::string("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo\r\n"),
-                                    std::string("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=, x\r\n"),
-                                    std::string("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZ RbK+xOo=\r\n")})
+  for (std::string const& accept :
+       {std::string(""), std::string("Sec-WebSocket-Accept:\r\n"), good + good,
+        std::string("Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"),
+        std::string("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo\r\n"),
+        std::string("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=, x\r\n"),
+        std::string("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZ RbK+xOo=\r\n")})
     CHECK(fault_of({.accept = accept}) == error::answer_accept);
 }
 

@@ -49,8 +49,9 @@ error fault_of(upgrade_lines const& lines) {
 error plain_fault(std::string const& lines) { return judge("POST / HTTP/1.1\r\nHost: h\r\n" + lines + "\r\n").fault; }
 
 std::string selected(std::string const& lines, std::span<std::string_view const> supported) {
-  return ask(upgrade_lines{.more = lines}.text(),
-             [&](http_request const& request) { return std::string(select_subprotocol(request, supported)); });
+  return ask(upgrade_lines{.more = lines}.text(), [&](http_request const& request) {
+    return std::string(select_subprotocol(request, supported));
+  });
 }
 
 std::string written(acceptance const& how, std::string_view extensions = {}) {
@@ -88,8 +89,9 @@ TEST_CASE("4.2.1: an upgrade without Upgrade or Connection, or without the token
   for (char const* const upgrade :
        {"", "Upgrade:\r\n", "Upgrade: websockets\r\n", "Upgrade: web socket\r\n", "Upgrade: h2c\r\n"})
     CHECK(fault_of({.upgrade = upgrade}) == error::upgrade_missing);
-  for (char const* const connection : {"", "Connection:\r\n", "Connection: keep-alive\r\n", "Connection: Upgraded\r\n",
-                                       "Connection: keep-alive Upgrade\r\n"})
+  for (char const* const connection :
+       {"", "Connection:\r\n", "Connection: keep-alive\r\n", "Connection: Upgraded\r\n",
+        "Connection: keep-alive Upgrade\r\n"})
     CHECK(fault_of({.connection = connection}) == error::upgrade_missing);
 }
 
@@ -98,30 +100,12 @@ TEST_CASE("RFC 9112 3.2: exactly one well-formed Host is needed, in every reques
     CHECK(fault_of({.host = std::string("Host: ") + good + "\r\n"}) == error::none);
     CHECK(judge(std::string("GET / HTTP/1.1\r\nhost:") + good + "\r\n\r\n").fault == error::none);
   }
-  for (char const* const bad : {"",
-                                "Host:\r\n",
-                                "Host: \t\r\n",
-                                "Host: h\r\nHost: h\r\n",
-                                "Host: h\r\nhost: g\r\n",
-                                "Host: a b\r\n",
-                                "Host: a, b\r\n",
-                                "Host: a/b\r\n",
-                                "Host: u@h\r\n",
-                                "Host: h:x\r\n",
-                                "Host: h:65536\r\n",
-                                "Host: h:0\r\n",
-                                "Host: :80\r\n",
-                                "Host: [::1\r\n",
-                                "Host: ::1\r\n",
-                                "Host: [x]\r\n",
-                                "Host: h?\r\n",
-                                "Host: h#\r\n",
-                                "Host: \xC3\xA4\r\n",
-                                "Host: http://h\r\n",
-                                "Host: []\r\n",
-                                "Host: [\r\n",
-                                "Host: h:80:80\r\n",
-                                "Host: %\r\n"}) {
+  for (char const* const bad :
+       {"", "Host:\r\n", "Host: \t\r\n", "Host: h\r\nHost: h\r\n", "Host: h\r\nhost: g\r\n", "Host: a b\r\n",
+        "Host: a, b\r\n", "Host: a/b\r\n", "Host: u@h\r\n", "Host: h:x\r\n", "Host: h:65536\r\n", "Host: h:0\r\n",
+        "Host: :80\r\n",
+        "Host: [::1\r\n", "Host: ::1\r\n", "Host: [x]\r\n", "Host: h?\r\n", "Host: h#\r\n", "Host: \xC3\xA4\r\n",
+        "Host: http://h\r\n", "Host: []\r\n", "Host: [\r\n", "Host: h:80:80\r\n", "Host: %\r\n"}) {
     CHECK(fault_of({.host = bad}) == error::host_invalid);
     CHECK(judge(std::string("GET http://h/ HTTP/1.1\r\n") + bad + "\r\n").fault == error::host_invalid);
   }
@@ -151,23 +135,15 @@ TEST_CASE("4.2.1: the absolute form is accepted [H-07]") {
 TEST_CASE("4.2.1: the key is 16 bytes in base64, once [H-20]", "[hazard-51]") {
   std::string const name = "Sec-WebSocket-Key: ";
   for (std::string const& value : {
-           std::string(""),
-           std::string("dGhlIHNhbXBsZSBub25j"),      // 15 bytes
-           std::string("dGhlIHNhbXBsZSBub25jZQo="),  // 17 bytes
-           std::string("dGhlIHNhbXBsZSBub25jZQ"),
-           std::string("dGhlIHNhbXBsZSBub25jZQ="),
-           std::string("dGhlIHNhbXBsZSBub25jZQ==="),
-           std::string("dGhlIHNhbXBsZSBub25j!Q=="),
-           std::string("dGhlIHNhbXBs_SBub25jZQ=="),
-           std::string("dGhlIHNhbXBs-SBub25jZQ=="),
-           std::string("dGhlIHNhbXB  SBub25jZQ=="),
-           std::string("dGhlIHNhbXBsZSBub25jZQ= ="),
-           std::string("dGhlIHNhbXBsZSBub25jZ==="),
-           std::string("========================"),
-           std::string("dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ=="),
-           std::string("\"GhlIHNhbXBsZSBub25jZQ=\""),
-           std::string(24, '\xC3'),
-           std::string(4000, 'A'),
+           std::string(""), std::string("dGhlIHNhbXBsZSBub25j"),              // 15 bytes
+           std::string("dGhlIHNhbXBsZSBub25jZQo="),                           // 17 bytes
+           std::string("dGhlIHNhbXBsZSBub25jZQ"), std::string("dGhlIHNhbXBsZSBub25jZQ="),
+           std::string("dGhlIHNhbXBsZSBub25jZQ==="), std::string("dGhlIHNhbXBsZSBub25j!Q=="),
+           std::string("dGhlIHNhbXBs_SBub25jZQ=="), std::string("dGhlIHNhbXBs-SBub25jZQ=="),
+           std::string("dGhlIHNhbXB  SBub25jZQ=="), std::string("dGhlIHNhbXBsZSBub25jZQ= ="),
+           std::string("dGhlIHNhbXBsZSBub25jZ==="), std::string("========================"),
+           std::string("dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ=="), std::string("\"GhlIHNhbXBsZSBub25jZQ=\""),
+           std::string(24, '\xC3'), std::string(4000, 'A'),
        })
     CHECK(fault_of({.key = name + value + "\r\n"}) == error::upgrade_key);
   std::string const good = name + std::string(sample_key) + "\r\n";
@@ -275,9 +251,8 @@ TEST_CASE("4.2.2: the 101 has exactly the expected lines [H-22, H-41, H-63]") {
   CHECK(written({}) == first + "\r\n");
   header_field const headers[] = {{"Set-Cookie", "a=b"}, {"Set-Cookie", "c=d"}};
   CHECK(written({.subprotocol = "chat", .headers = headers}, "permessage-deflate") ==
-        first +
-            "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"
-            "Set-Cookie: a=b\r\nSet-Cookie: c=d\r\n\r\n");
+        first + "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"
+                "Set-Cookie: a=b\r\nSet-Cookie: c=d\r\n\r\n");
   CHECK(dies([] {
     std::byte small[100]{};
     write_accept(small, {}, {}, sample_key);
@@ -297,14 +272,9 @@ TEST_CASE("H-63: what the application adds to the 101 is checked", "[hazard-58]"
   CHECK(refused({.subprotocol = "a, chat"}) == refusal::invalid_header);
   CHECK(refused({.subprotocol = "chat\r\nX: y"}) == refusal::invalid_header);
   for (header_field const& field : {
-           header_field{"X", "a\r\nB: c"},
-           header_field{"X", std::string_view("\0", 1)},
-           header_field{"X", "\x7F"},
-           header_field{"X\r\n", "a"},
-           header_field{"", "a"},
-           header_field{"Content-Length", "0"},
-           header_field{"Sec-WebSocket-Accept", "x"},
-           header_field{"transfer-encoding", "chunked"},
+           header_field{"X", "a\r\nB: c"}, header_field{"X", std::string_view("\0", 1)}, header_field{"X", "\x7F"},
+           header_field{"X\r\n", "a"}, header_field{"", "a"}, header_field{"Content-Length", "0"},
+           header_field{"Sec-WebSocket-Accept", "x"}, header_field{"transfer-encoding", "chunked"},
        })
     CHECK(refused({.headers = {&field, 1}}) == refusal::invalid_header);
   header_field const fine{"X", "a\tb"};
