@@ -113,8 +113,10 @@ inline refusal encoder::encode(output_queue& out, outgoing const& what, options 
     compressing_ = codec != nullptr && codec->wants(what.last ? what.payload.size() : SIZE_MAX, what.how.compress);
   frame_header header{.fin = what.last, .op = what.first ? what.op : opcode::continuation};
   bytes_view payload = what.payload;
-  if (compressing_) {
-    message_codec::encoded const packed = codec->encode(what.payload, what.last ? fragment::last : fragment::more);
+  fragment const position = what.last ? fragment::last : fragment::more;
+  bool const compresses = compressing_;
+  if (compresses) {
+    message_codec::encoded const packed = codec->encode(what.payload, position);
     if (packed.done) payload = packed.payload;
     // RFC 7692 6: without RSV1 a message is not compressed. Only its first frame can say so.
     if (!packed.done && !what.first) return refusal::out_of_memory;
@@ -123,6 +125,7 @@ inline refusal encoder::encode(output_queue& out, outgoing const& what, options 
     if (packed.done && what.first) header.rsv = 4;
   }
   refusal const result = frame(out, header, payload, with, has);
+  if (compresses) codec->settle(position);
   if (result != refusal::none && compressing_) codec->forget_history();
   return result;
 }

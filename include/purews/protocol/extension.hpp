@@ -38,11 +38,13 @@ class message_codec {
   virtual bool wants(std::size_t size, compression how) const noexcept = 0;
 
   struct encoded {
-    bytes_view payload{};  ///< valid until the next call of encode, share or trim
+    bytes_view payload{};  ///< valid until settle
     bool done = false;     ///< false: memory ran out, and the message must be sent as it is
   };
   /// Encodes a message, or one fragment of it.
   virtual encoded encode(bytes_view payload, fragment position) noexcept = 0;
+  /// To be told when what was encoded is copied.
+  virtual void settle(fragment position) noexcept = 0;
 
   /// The encoded form of a shared message, made once for all connections that agreed on the same; empty if memory ran
   /// out. It needs no history, and this connection's is told of it, so that later messages may refer to it.
@@ -66,7 +68,7 @@ class message_extension {
  public:
   /// The value of a Sec-WebSocket-Extensions header. Null-sized: none.
   struct header_text {
-    char text[128];
+    char text[160];
     std::size_t size = 0;
     std::string_view view() const noexcept { return {text, size}; }
   };
