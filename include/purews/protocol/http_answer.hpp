@@ -67,6 +67,12 @@ struct http_answer {
   bytes_view body{};
 };
 
+/// Who keeps the body of an answer.
+enum class body_lifetime : std::uint8_t {
+  call,       ///< it is copied
+  permanent,  ///< it has static storage duration: it is sent by reference
+};
+
 /// Checks what the application gave: refusal::invalid_code for a status outside 200 to 599,
 /// refusal::invalid_header for a header that is not writable (see are_writable). To be asked before write_head.
 [[nodiscard]] inline refusal validate(http_answer const& answer) noexcept {

@@ -106,6 +106,11 @@ constexpr bool istarts_with(std::string_view text, std::string_view prefix) noex
   return text.size() >= prefix.size() && iequals(text.substr(0, prefix.size()), prefix);
 }
 
+/// The value of a hexadecimal digit, of either case.
+constexpr unsigned hex_value(char c) noexcept {
+  return c <= '9' ? static_cast<unsigned>(c - '0') : static_cast<unsigned>(to_lower(c) - 'a') + 10U;
+}
+
 constexpr bool is_ows(char c) noexcept { return c == ' ' || c == '\t'; }
 
 /// Cuts spaces and tabs off both ends: optional white space. RFC 9110 section 5.6.3.
@@ -131,21 +136,22 @@ constexpr decimal parse_decimal(std::string_view text, std::uint64_t max) noexce
   return {value, true};
 }
 
-/// Reads a comma-separated list of one header line, element by element, in one pass. Empty elements are skipped.
-/// Quoted strings are not known here: see extension_reader. RFC 9110 section 5.6.1.
+/// Reads a list of one header line, separated by commas or something else, element by element, in one pass. Empty
+/// elements are skipped. Quoted strings are not known here: see extension_reader. RFC 9110 section 5.6.1.
 ///
 ///     for (auto item = list.next(); !item.empty(); item = list.next()) ...
 class list_reader {
  public:
   constexpr list_reader() noexcept = default;
-  constexpr explicit list_reader(std::string_view value) noexcept : rest_(value) {}
+  constexpr explicit list_reader(std::string_view value, char separator = ',') noexcept
+      : rest_(value), separator_(separator) {}
 
   /// The next element, trimmed; empty at the end.
   constexpr std::string_view next() noexcept {
     while (!rest_.empty()) {
-      std::size_t const comma = rest_.find(',');
-      std::string_view const element = trim_ows(rest_.substr(0, comma));
-      rest_ = comma == std::string_view::npos ? std::string_view{} : rest_.substr(comma + 1);
+      std::size_t const end = rest_.find(separator_);
+      std::string_view const element = trim_ows(rest_.substr(0, end));
+      rest_ = end == std::string_view::npos ? std::string_view{} : rest_.substr(end + 1);
       if (!element.empty()) return element;
     }
     return {};
@@ -153,6 +159,7 @@ class list_reader {
 
  private:
   std::string_view rest_{};
+  char separator_ = ',';
 };
 
 }  // namespace purews::inline v0
