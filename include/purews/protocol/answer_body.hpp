@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../wire/http_chunks.hpp"
-#include "../wire/upgrade.hpp"
+#include "../wire/http_message.hpp"
 
 namespace purews::inline v0 {
 
@@ -32,8 +32,8 @@ class answer_body {
 inline answer_body::answer_body(http_response const& answer, std::uint32_t bytes_max) noexcept {
   if (answer.status() == 204 || answer.status() == 304) return;
   wanted_ = bytes_max;
-  auto const [codings, coding] = answer.match(header_name::transfer_encoding);
-  auto const [lengths, text] = answer.match(header_name::content_length);
+  auto const [codings, coding] = answer.match(known_header::transfer_encoding);
+  auto const [lengths, text] = answer.match(known_header::content_length);
   chunked_ = codings == 1 && iequals(coding, "chunked");
   if (codings > 0 || lengths == 0) return;
   decimal const length = parse_decimal(text, UINT64_MAX);

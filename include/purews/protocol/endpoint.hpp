@@ -159,7 +159,7 @@ inline refusal endpoint::accept(acceptance const& how) noexcept {
   std::size_t const size = accept_size(how);
   std::byte* const at = pipe_.out.allocate(size);
   if (at == nullptr) return refusal::out_of_memory;
-  write_accept({at, size}, how, asked.header(header_name::key));
+  write_accept({at, size}, how, asked.match(known_header::key).value);
   pipe_.out.pin();
   // RFC 6455 4.2.2: what follows the head are frames already.
   pipe_.in.drop(opening_->head.size());

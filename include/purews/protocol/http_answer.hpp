@@ -131,7 +131,7 @@ inline http_answer answer_for(error fault) noexcept {
 /// Whether the client waits for leave to send its body: write continue_answer if the body is wanted. RFC 9110
 /// section 10.1.1.
 inline bool expects_continue(http_request const& request) noexcept {
-  return request.version_minor() > 0 && header_lists(request, "Expect", "100-continue");
+  return request.version_minor() > 0 && header_lists(request, known_header::expect, "100-continue");
 }
 inline constexpr std::string_view continue_answer = "HTTP/1.1 100 Continue\r\n\r\n";
 
