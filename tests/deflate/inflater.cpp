@@ -98,7 +98,8 @@ TEST_CASE("7692 7.2.2 D-32 to D-35: a message that does not end where a block do
   check_all_ways({{"", bad(error::deflate_end)}});
   check_all_ways({{hello + "0000ffff", bad(error::deflate_end)}});
   check_all_ways({{"f248cdc9c9070000 00ffff", bad(error::deflate_end)}});
-  check_all_ways({{hello + "ff", bad(error::deflate_data)}});
+  check_all_ways({{hello + "ff", bad(error::deflate_end)}});
+  check_all_ways({{hello + "0000ffff07", bad(error::deflate_data)}});
 }
 
 TEST_CASE("7692 7.1.1 D-02: without context takeover nothing refers to an earlier message") {

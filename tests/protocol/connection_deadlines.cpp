@@ -357,3 +357,33 @@ TEST_CASE("deadlines: after what was due was done, the next is later") {
         CHECK(c.transport() == transport_action::close);
       }
 }
+
+TEST_CASE("lifetime: at its end the connection says 1001, up to an eighth early, and the same for the same instant") {
+  for (role const own : roles) {
+    options with = usual;
+    with.timeout.ping = forever;
+    with.timeout.lifetime = seconds(8000);
+    instant first_end = never, last_end{};
+    for (int i = 0; i < 64; ++i) {
+      instant const begun{1'000'000'000 + i * 7919};
+      connection c(own, with, begun);
+      instant const end = c.deadline();
+      CHECK(end > begun + seconds(7000));
+      CHECK(end <= begun + seconds(8000));
+      first_end = end < first_end ? end : first_end;
+      last_end = end > last_end ? end : last_end;
+      CHECK(connection(own, with, begun).deadline() == end);
+      c.advance(instant{end.ns - 1});
+      CHECK(c.current() == state::open);
+      c.advance(end);
+      CHECK(c.current() == state::closing);
+      CHECK(c.next().what == kind::none);
+      bytes_view span[1];
+      REQUIRE(c.gather(span) == 1);
+      CHECK(test::parse_frames({span[0].begin(), span[0].end()})[0].text() == "\x03\xE9");
+      c.consume_output(span[0].size(), end);
+      CHECK(c.deadline() == end + with.timeout.close);
+    }
+    CHECK(last_end - first_end > seconds(500));  // spread
+  }
+}

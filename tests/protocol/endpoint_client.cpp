@@ -142,8 +142,8 @@ TEST_CASE("4.1: a wrong answer fails the opening handshake, however it is cut [K
   for (int i = 0; i < 9; ++i) interim += "HTTP/1.1 103 Early Hints\r\n\r\n";
   wrong_answer const cases[] = {
       {error::answer_status, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 2\r\n\r\nno"},
-      {error::answer_status, "HTTP/1.1 200 OK\r\n\r\n"},
-      {error::answer_status, "HTTP/1.1 301 Moved\r\nLocation: ws://other/\r\n\r\n"},
+      {error::answer_status, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+      {error::answer_status, "HTTP/1.1 301 Moved\r\nLocation: ws://other/\r\nContent-Length: 0\r\n\r\n"},
       {error::http_version, "HTTP/1.0 101 X\r\n" + right + "\r\n"},
       {error::http_version, "HTTP/2.0 101 X\r\n" + right + "\r\n"},
       {error::answer_upgrade, answer_with(connection + accept)},
@@ -205,7 +205,8 @@ TEST_CASE("4.1: the answer can be read when it opens the connection, and when it
   std::string const hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
   for (std::string const& before : {std::string(), hints}) {
     CHECK(test::feed_every_way(client, sample, reading, before + switched, begin).events == lines{"open "});
-    std::string const refused = before + "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n";
+    std::string const refused = before + "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n" +
+                                "Content-Length: 0\r\n\r\n";
     CHECK(test::feed_every_way(client, sample, reading, refused, begin).events ==
           lines{described(error::answer_status)});
   }

@@ -20,6 +20,11 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/protocol/refusal.hpp", "tests/protocol/values.cpp"},
     {"include/purews/protocol/time.hpp", "tests/protocol/values.cpp"},
     {"include/purews/protocol/memory.hpp", "tests/protocol_oom/endpoint.cpp"},
+    {"include/purews/protocol/opening_handshake.hpp", "tests/protocol/endpoint.cpp"},
+    {"include/purews/protocol/extension.hpp", "tests/deflate/permessage_deflate.cpp"},
+    {"include/purews/protocol/attachments.hpp", "tests/protocol/flight_recorder.cpp"},
+    {"include/purews/protocol/send_options.hpp", "tests/protocol/outbox.cpp"},
+    {"include/purews/deflate/deflate_pool.hpp", "tests/deflate/deflater.cpp"},
     // Small parts of the loops, tested together; and what every loop shares, tested as a behaviour of all of them.
     {"include/purews/loop/address.hpp", "tests/loop/socket.cpp"},
     {"include/purews/loop/callback.hpp", "tests/loop/parts.cpp"},

@@ -116,7 +116,7 @@ struct answer_judgement {
 
 /// Judges the subprotocol: at most one header, with exactly one of those that were offered. RFC 6455 section 4.1.
 inline answer_judgement judge_subprotocol(http_response const& answer, client_request const& request) noexcept {
-  auto const [headers, chosen] = answer.match(header_name::subprotocol);
+  auto const [headers, chosen] = answer.match(known_header::subprotocol);
   if (headers == 0) {
     bool const missed = request.subprotocol == subprotocol_use::required && !request.subprotocols.empty();
     return {.fault = missed ? error::answer_subprotocol : error::none};
@@ -134,15 +134,15 @@ inline answer_judgement judge_answer(http_response const& answer, client_request
                                      std::string_view key) noexcept {
   if (answer.status() != 101) return {.fault = error::answer_status};
   if (answer.version_minor() == 0) return {.fault = error::http_version};
-  auto const [upgrades, upgrade] = answer.match(header_name::upgrade);
+  auto const [upgrades, upgrade] = answer.match(known_header::upgrade);
   if (upgrades != 1 || !iequals(upgrade, "websocket")) return {.fault = error::answer_upgrade};
-  if (!header_lists(answer, header_name::connection, "upgrade")) return {.fault = error::answer_connection};
+  if (!header_lists(answer, known_header::connection, "upgrade")) return {.fault = error::answer_connection};
   accept_key_text const expected = accept_key(key);
-  auto const [accepts, accept] = answer.match(header_name::accept);
+  auto const [accepts, accept] = answer.match(known_header::accept);
   if (accepts != 1 || accept != std::string_view(expected)) return {.fault = error::answer_accept};
   answer_judgement result = judge_subprotocol(answer, request);
   if (result.fault != error::none) return result;
-  auto const [headers, extensions] = answer.match(header_name::extensions);
+  auto const [headers, extensions] = answer.match(known_header::extensions);
   if (headers > 1) return {.fault = error::answer_extension};
   result.extension_headers = headers;
   result.extensions = extensions;

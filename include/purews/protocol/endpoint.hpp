@@ -4,16 +4,12 @@
 #include "client_handshake.hpp"
 #include "connection.hpp"
 #include "http_answer.hpp"
+#include "opening_handshake.hpp"
 #include "origin.hpp"
+#include "parsed_request.hpp"
 #include "server_handshake.hpp"
 
 namespace purews::inline v0 {
-
-/// Who keeps the body of an HTTP answer.
-enum class body_lifetime : std::uint8_t {
-  call,       ///< it is copied
-  permanent,  ///< it has static storage duration: it is sent by reference
-};
 
 /// One end of a WebSocket connection from the first byte to the last: the opening handshake, then the open
 /// connection, then the end. It satisfies byte_machine; nothing in it does I/O, asks a clock or calls back.
@@ -29,6 +25,11 @@ class endpoint : private connection {
   ~endpoint() { forget(); }
 
   // Server. Both decisions refuse with not_connecting when there is no undecided request.
+
+  /// Takes a request whose head someone else has read: next() judges and reports it like one that was received. Then
+  /// give receive() the bytes that came behind its head. The request is copied. Refuses: invalid_header if it cannot
+  /// have been a head; not_connecting if anything was received before; out_of_memory.
+  [[nodiscard]] refusal adopt(parsed_request const& request) noexcept;
 
   /// The undecided request; its views are valid until it is decided, or until the following next(), receive or park();
   /// after those it may be asked for again.
@@ -53,7 +54,9 @@ class endpoint : private connection {
   [[nodiscard]] refusal connect(client_request const& request) noexcept;
 
   /// What the server answered, for kind::open and for failed with error::answer_status: valid until the following
-  /// next() or park(). Precondition (asserted): the last event was one of those.
+  /// next() or park(). That failure waits for the body, but not beyond limits::answer_body_bytes_max and the deadline
+  /// of the handshake; what came of it is the event's payload, without the chunked coding. Precondition (asserted): the
+  /// last event was one of those.
   http_response response() const noexcept;
 
   /// The subprotocol that was agreed on, from kind::open to the following next(); empty if none.
@@ -89,29 +92,7 @@ class endpoint : private connection {
   using connection::transport;
 
  private:
-  enum class stage : std::uint8_t {
-    reading,    // the head is not whole
-    body,       // the body is not whole
-    undecided,  // the application has the word
-    opened,     // accepted: kind::open is to be reported
-    reported,   // and has been; the views of the head are still in use
-  };
-
-  // What only the opening handshake needs. It exists from the first byte to the first event after kind::open.
-  struct opening {
-    http_head head{head_kind::request};  // server
-    request_kind what = request_kind::plain;
-    std::uint32_t body_bytes = 0;
-
-    answer_reader answers{};  // client
-    client_request asked{};
-    key_text key{};
-    bytes_view answered{};
-    std::string_view subprotocol{};
-    bool offered = false;  // an extension
-
-    stage at = stage::reading;
-  };
+  using stage = opening_handshake::stage;
 
   bool undecided() const noexcept {
     return current() == state::connecting && opening_ != nullptr && opening_->at == stage::undecided && !pipe_.broken();
@@ -127,11 +108,12 @@ class endpoint : private connection {
   event read_answer() noexcept;
   error take_extensions(answer_judgement const& found) noexcept;
   void opened() noexcept;
+  event read_answer_body() noexcept;
   event wait_for_more() noexcept;
   event refuse(error why, ending how) noexcept;
   bool write_answer(http_answer const& with, std::string_view method, body_lifetime body) noexcept;
 
-  opening* opening_ = nullptr;
+  opening_handshake* opening_ = nullptr;  // from the first byte to the first event after kind::open
 };
 
 inline endpoint::endpoint(role own, options const& with, instant now) noexcept : connection(own, with, now) {
@@ -141,6 +123,13 @@ inline endpoint::endpoint(role own, options const& with, instant now) noexcept :
 inline http_request endpoint::request() const noexcept {
   PUREWS_ASSERT(undecided());
   return {opening_->head, pipe_.in.unread()};
+}
+
+inline refusal endpoint::adopt(parsed_request const& request) noexcept {
+  PUREWS_ASSERT(own_role() == role::server);
+  if (current() != state::connecting || opening_ != nullptr || !pipe_.in.empty()) return refusal::not_connecting;
+  if (refusal const why = validate(request); why != refusal::none) return why;
+  return write_head(pipe_.in, request) ? refusal::none : refusal::out_of_memory;
 }
 
 inline refusal endpoint::accept(acceptance const& how) noexcept {
@@ -160,7 +149,7 @@ inline refusal endpoint::accept(acceptance const& how) noexcept {
     outbox_.free_codec();
     return refusal::out_of_memory;
   }
-  write_accept({at, size}, how, extensions, asked.header(header_name::key));
+  write_accept({at, size}, how, extensions, asked.match(known_header::key).value);
   pipe_.out.pin();
   // RFC 6455 4.2.2: what follows the head are frames already.
   pipe_.in.drop(opening_->head.size());
@@ -244,7 +233,11 @@ inline void endpoint::advance(instant t) noexcept {
     connection::advance(t);
   } else if (error const late = pipe_.advance(t, with_->timeout); late != error::none) {
     end({.what = kind::failed, .fault = late, .code = status_code::abnormal}, ending::at_once);
-  } else if (t >= begun_ + with_->timeout.handshake) {
+  } else if (t < begun_ + with_->timeout.handshake) {
+    return;
+  } else if (own_role() == role::client && opening_ != nullptr && opening_->at >= stage::body) {
+    opening_->at = stage::cut;  // next() reports the answer
+  } else {
     // A peer that has said nothing is not answered either: there is no request.
     bool const answers = own_role() == role::server && opening_ != nullptr;
     terminal_ = refuse(error::handshake_timeout, answers ? ending::shut_first : ending::at_once);
@@ -252,8 +245,8 @@ inline void endpoint::advance(instant t) noexcept {
 }
 
 inline bool endpoint::begin() noexcept {
-  void* const memory = allocate_bytes(sizeof(opening));
-  if (memory != nullptr) opening_ = new (memory) opening;
+  void* const memory = allocate_bytes(sizeof(opening_handshake));
+  if (memory != nullptr) opening_ = new (memory) opening_handshake;
   return memory != nullptr;
 }
 
@@ -269,7 +262,8 @@ inline event endpoint::next_opening() noexcept {
   }
   if (current() != state::connecting) return {};
   if (pipe_.broken()) return refuse(error::out_of_memory, ending::shut_first);
-  if (own_role() == role::client) return unasked() ? wait_for_more() : read_answer();
+  if (own_role() == role::client)
+    return unasked() ? wait_for_more() : opening_->at == stage::reading ? read_answer() : read_answer_body();
   if (opening_ == nullptr) {
     if (pipe_.in.empty()) return wait_for_more();
     if (!begin()) return refuse(error::out_of_memory, ending::shut_first);
@@ -325,7 +319,13 @@ inline event endpoint::read_answer() noexcept {
       break;
   }
   opening_->answered = in;
-  answer_judgement found = judge_answer(opening_->answers.answer(in), opening_->asked, opening_->key);
+  http_response const answer = opening_->answers.answer(in);
+  answer_judgement found = judge_answer(answer, opening_->asked, opening_->key);
+  if (found.fault == error::answer_status) {
+    opening_->body = answer_body(answer, with_->limit.answer_body_bytes_max);
+    opening_->at = stage::body;
+    return read_answer_body();
+  }
   opening_->at = stage::reported;
   if (found.fault == error::none) found.fault = take_extensions(found);
   if (found.fault != error::none) return refuse(found.fault, ending::at_once);
@@ -342,6 +342,17 @@ inline error endpoint::take_extensions(answer_judgement const& found) noexcept {
   message_extension::agreement const agreed = with_->extension->confirm(found.extensions);
   if (agreed.fault != error::none) return agreed.fault;
   return agreed.codec == nullptr || use(*agreed.codec) == refusal::none ? error::none : error::out_of_memory;
+}
+
+inline event endpoint::read_answer_body() noexcept {
+  bytes const in = pipe_.in.unread();
+  bytes const body = in.subspan(opening_->answers.size());
+  if (!opening_->body.read(body) && opening_->at == stage::body && !pipe_.eof()) return wait_for_more();
+  opening_->answered = in;
+  opening_->at = stage::reported;
+  event last = refuse(error::answer_status, ending::at_once);
+  last.payload = body.first(opening_->body.size());
+  return last;
 }
 
 // Nothing more can be said of the input that is there. It is kept, because the loop will use its room again.

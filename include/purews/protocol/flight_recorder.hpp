@@ -12,7 +12,7 @@ namespace purews::inline v0 {
 class flight_recorder {
  public:
   static constexpr std::size_t capacity = 32;  ///< frames; older ones are forgotten
-  static constexpr std::size_t json_bytes_max = 160;
+  static constexpr std::size_t json_bytes_max = 200;
 
   enum class direction : std::uint8_t { received, sent };
 

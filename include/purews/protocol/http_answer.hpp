@@ -67,6 +67,12 @@ struct http_answer {
   bytes_view body{};
 };
 
+/// Who keeps the body of an answer.
+enum class body_lifetime : std::uint8_t {
+  call,       ///< it is copied
+  permanent,  ///< it has static storage duration: it is sent by reference
+};
+
 /// Checks what the application gave: refusal::invalid_code for a status outside 200 to 599,
 /// refusal::invalid_header for a header that is not writable (see are_writable). To be asked before write_head.
 [[nodiscard]] inline refusal validate(http_answer const& answer) noexcept {
@@ -125,7 +131,7 @@ inline http_answer answer_for(error fault) noexcept {
 /// Whether the client waits for leave to send its body: write continue_answer if the body is wanted. RFC 9110
 /// section 10.1.1.
 inline bool expects_continue(http_request const& request) noexcept {
-  return request.version_minor() > 0 && header_lists(request, "Expect", "100-continue");
+  return request.version_minor() > 0 && header_lists(request, known_header::expect, "100-continue");
 }
 inline constexpr std::string_view continue_answer = "HTTP/1.1 100 Continue\r\n\r\n";
 

@@ -42,6 +42,9 @@ struct limits {
   /// The body of a plain HTTP request. Stops: filling memory before any handler runs. Over it: 413.
   std::uint32_t body_bytes_max = 64U << 10;
 
+  /// What a client reads of the body of an answer that refused it. Stops: bodies without end. More is not read.
+  std::uint32_t answer_body_bytes_max = 16U << 10;
+
   /// What is read and thrown away after a failure, so that our last frame is not destroyed by a reset.
   /// Stops: a peer that goes on sending for ever.
   std::uint32_t linger_bytes_max = 64U << 10;

@@ -39,7 +39,7 @@ enum class origin_scheme : std::uint8_t { http_or_https, http, https };
 /// Whether a request without Origin may pass. Browsers always send one, so it does not come from a web page; but if it
 /// carries a cookie we do not rely on that.
 inline bool may_lack_origin(http_request const& request) noexcept {
-  return request.header_count("Origin") == 0 && request.header_count("Cookie") == 0;
+  return request.header_count(known_header::origin) == 0 && request.header_count(known_header::cookie) == 0;
 }
 
 /// Whether the page that asks came from this server: its Origin has the host and port of the Host header. With
@@ -47,7 +47,7 @@ inline bool may_lack_origin(http_request const& request) noexcept {
 /// for a request without Origin see may_lack_origin. Stops: cross-site hijacking. RFC 6455 section 10.2.
 inline bool same_origin(http_request const& request, origin_scheme scheme = origin_scheme::http_or_https) noexcept {
   if (may_lack_origin(request)) return true;
-  auto const [origins, text] = request.match("Origin");
+  auto const [origins, text] = request.match(known_header::origin);
   if (origins != 1) return false;
   origin const page = parse_origin(text);
   bool const secure = iequals(page.scheme, "https");
@@ -62,7 +62,7 @@ inline bool same_origin(http_request const& request, origin_scheme scheme = orig
 /// not an origin allows nobody. For a request without Origin see may_lack_origin. RFC 6455 section 10.2.
 inline bool origin_allowed(http_request const& request, std::span<std::string_view const> allowed) noexcept {
   if (may_lack_origin(request)) return true;
-  auto const [origins, text] = request.match("Origin");
+  auto const [origins, text] = request.match(known_header::origin);
   if (origins != 1) return false;
   origin const page = parse_origin(text);
   for (std::string_view const entry : allowed)

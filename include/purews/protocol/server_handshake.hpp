@@ -71,8 +71,8 @@ std::size_t write_accept(bytes out, acceptance const& how, std::string_view exte
 
 /// Judges the framing of a body by Content-Length; see request_judgement. RFC 9112 section 6.
 inline request_judgement judge_body(http_request const& request, std::uint32_t body_bytes_max) noexcept {
-  auto const [lengths, text] = request.match(header_name::content_length);
-  if (request.header_count(header_name::transfer_encoding) > 0)
+  auto const [lengths, text] = request.match(known_header::content_length);
+  if (request.header_count(known_header::transfer_encoding) > 0)
     // RFC 9112 6.1: with both, the message "might indicate an attempt to perform request smuggling".
     return {.fault = lengths > 0 ? error::body_framing : error::transfer_encoding};
   if (lengths == 0) return {};
@@ -90,16 +90,16 @@ inline request_judgement judge_request(http_request const& request, std::uint32_
 }
 
 inline bool is_upgrade(http_request const& request) noexcept {
-  header_list upgrades(request, header_name::upgrade);
+  for (int i = static_cast<int>(known_header::key); i <= static_cast<int>(known_header::other_websocket); ++i)
+    if (request.header_count(static_cast<known_header>(i)) > 0) return true;
+  header_list upgrades(request, known_header::upgrade);
   for (std::string_view item = upgrades.next(); !item.empty(); item = upgrades.next())
     if (iequals(item.substr(0, item.find('/')), "websocket")) return true;
-  for (std::size_t i = 0; i < request.line_count(); ++i)
-    if (istarts_with(request.line(i).name, "Sec-WebSocket-")) return true;
   return false;
 }
 
 inline error check_host(http_request const& request) noexcept {
-  auto const [hosts, host] = request.match("Host");
+  auto const [hosts, host] = request.match(known_header::host);
   if (hosts == 0 && request.version_minor() == 0) return error::none;
   if (hosts != 1 || parse_authority(host).fault != uri_fault::none) return error::host_invalid;
   return error::none;
@@ -107,7 +107,7 @@ inline error check_host(http_request const& request) noexcept {
 
 /// Checks that exactly one Sec-WebSocket-Version says 13. RFC 6455 section 4.2.1(6).
 inline error check_version(http_request const& request) noexcept {
-  auto const [versions, version] = request.match(header_name::version);
+  auto const [versions, version] = request.match(known_header::version);
   if (versions == 0) return error::upgrade_version_missing;
   return versions == 1 && version == websocket_version ? error::none : error::upgrade_version;
 }
@@ -116,14 +116,14 @@ inline error check_upgrade(http_request const& request) noexcept {
   // RFC 9110 7.8: a server "MUST ignore an Upgrade header field that is received in an HTTP/1.0 request".
   if (request.version_minor() == 0) return error::upgrade_version_http;
   if (request.method() != "GET") return error::upgrade_method;
-  if (!header_lists(request, header_name::upgrade, "websocket")) return error::upgrade_missing;
-  if (!header_lists(request, header_name::connection, "upgrade")) return error::upgrade_missing;
+  if (!header_lists(request, known_header::upgrade, "websocket")) return error::upgrade_missing;
+  if (!header_lists(request, known_header::connection, "upgrade")) return error::upgrade_missing;
   // A body behind an upgrade could be read as frames by us and as a body by a proxy: smuggling.
   error const body = judge_body(request, 0).fault;
   if (body == error::body_too_big || body == error::transfer_encoding) return error::upgrade_body;
   if (body != error::none) return body;
   if (error const what = check_version(request); what != error::none) return what;
-  auto const [keys, key] = request.match(header_name::key);
+  auto const [keys, key] = request.match(known_header::key);
   if (keys != 1 || !is_valid_key(key)) return error::upgrade_key;
   if (!has_valid_subprotocols(request)) return error::upgrade_subprotocol;
   if (!has_valid_extensions(request)) return error::upgrade_extensions;
@@ -132,7 +132,7 @@ inline error check_upgrade(http_request const& request) noexcept {
 
 inline std::string_view select_subprotocol(http_request const& request,
                                            std::span<std::string_view const> supported) noexcept {
-  header_list offers(request, header_name::subprotocol);
+  header_list offers(request, known_header::subprotocol);
   for (std::string_view offer = offers.next(); !offer.empty(); offer = offers.next())
     for (std::string_view const ours : supported)
       if (ours == offer) return ours;

@@ -73,13 +73,15 @@ class session {
 
   /// Queues a message; the payload is copied, and leaves when the handler returns. Refuses: not_open, queue_full,
   /// message_open, invalid_utf8, out_of_memory. RFC 6455 section 5.6.
-  refusal send(std::string_view text) noexcept { return send(opcode::text, as_bytes(text)); }
-  refusal send(opcode op, bytes_view payload) noexcept {
-    return queued([&] { return machine().send(op, payload); });
+  refusal send(std::string_view text, send_options const& how = {}) noexcept {
+    return send(opcode::text, as_bytes(text), how);
+  }
+  refusal send(opcode op, bytes_view payload, send_options const& how = {}) noexcept {
+    return queued([&] { return machine().send(op, payload, how); });
   }
   refusal send(message_view const& m) noexcept { return send(m.op, m.payload); }
-  refusal send(prepared_message const& shared) noexcept {
-    return queued([&] { return machine().send(shared); });
+  refusal send(prepared_message const& shared, send_options const& how = {}) noexcept {
+    return queued([&] { return machine().send(shared, how); });
   }
   refusal send_fragment(opcode op, bytes_view payload, fragment position) noexcept {
     return queued([&] { return machine().send_fragment(op, payload, position); });
@@ -104,6 +106,7 @@ class session {
   std::uint64_t id() const noexcept { return id_; }  ///< unique in this server
   state current() noexcept { return machine().current(); }
   std::size_t queued_bytes() noexcept { return machine().queued_bytes(); }  ///< output that waits for the peer
+  drop_counts dropped() noexcept { return machine().dropped(); }            ///< see overflow
   socket_address peer() noexcept { return peer_address(); }
 
  protected:

@@ -32,4 +32,19 @@ inline simd_level best_simd_level() noexcept {
 #endif
 }
 
+#if defined(__GNUC__) && defined(__x86_64__)
+/// Whether the processor has instructions for SHA-1. The name of that feature is not known to all compilers' runtimes,
+/// so the processor is asked, once.
+inline bool has_sha_instructions() noexcept {
+  static bool const has = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    __asm__("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(0));
+    if (a < 7) return false;
+    __asm__("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(7), "c"(0));
+    return ((b >> 29) & 1U) != 0 && __builtin_cpu_supports("ssse3") != 0;
+  }();
+  return has;
+}
+#endif
+
 }  // namespace purews::inline v0

@@ -3,6 +3,7 @@
 
 #include "assert.hpp"
 #include "error.hpp"
+#include "known_header.hpp"
 #include "uri.hpp"
 
 namespace purews::inline v0 {
@@ -35,8 +36,12 @@ struct http_head_parts {
   static constexpr std::uint32_t lines_capacity = 100;
 
   struct line {
-    std::uint32_t at = 0;  ///< of the name; the value begins after the colon, and the line ends where the next begins
-    std::uint32_t name_size = 0;
+    std::uint32_t at;  ///< of the name; the value begins after the colon, and the line ends where the next begins
+    std::uint32_t name_size;
+  };
+  struct lines_of_name {
+    std::uint8_t first = 0;  ///< the number of the first line
+    std::uint8_t count = 0;
   };
 
   std::uint8_t version_minor = 1;  ///< HTTP/1.x
@@ -48,7 +53,8 @@ struct http_head_parts {
   text_slice path{};               ///< request: up to '?'; empty means "/"
   text_slice query{};              ///< request: after '?'
   std::uint32_t line_count = 0;
-  line lines[lines_capacity];
+  line lines[lines_capacity];  ///< not initialised: zeros would cost more than the whole parsing of most heads
+  lines_of_name known[static_cast<int>(known_header::other) + 1]{};
   std::uint32_t size = 0;  ///< of the whole head with its last empty line
 };
 
@@ -77,8 +83,7 @@ class http_head {
   enum class stage : std::uint8_t { first_line, after_empty_line, fields };
 
   http_progress fail(error what) noexcept;
-  error check_line_start(char first, head_limits const& limits) const noexcept;
-  error check_line_size(std::string_view line, std::size_t limit) const noexcept;
+  error check_line(std::string_view line, head_limits const& limits) const noexcept;
   error take_line(std::string_view text, std::size_t end) noexcept;
   error take_request_line(std::string_view text, std::string_view line) noexcept;
   error take_status_line(std::string_view text, std::string_view line) noexcept;
@@ -94,7 +99,7 @@ class http_head {
   error fault_ = error::none;
   std::uint32_t line_at_ = 0;  ///< where the line begins that is being read
   std::uint32_t scanned_ = 0;  ///< no line feed is in [line_at_, scanned_)
-  http_head_parts parts_{};
+  http_head_parts parts_;
 };
 
 inline http_progress http_head::parse(bytes_view in, head_limits const& limits) noexcept {
@@ -103,17 +108,16 @@ inline http_progress http_head::parse(bytes_view in, head_limits const& limits) 
   PUREWS_ASSERT(in.size() >= scanned_);
   std::string_view const text = as_text(in).substr(0, limits.bytes_max);
   while (line_at_ < text.size()) {
-    if (error const what = check_line_start(text[line_at_], limits); what != error::none) return fail(what);
     std::size_t const end = text.find('\n', scanned_);
-    error what = check_line_size(text.substr(line_at_, end == std::string_view::npos ? end : end - line_at_),
-                                 limits.line_bytes_max);
-    if (what != error::none) return fail(what);
+    // Of a whole field line within the limits take_field() finds all that can be wrong.
+    if (stage_ != stage::fields || end - line_at_ > limits.line_bytes_max || parts_.line_count == limits.lines_max)
+      if (error const what = check_line(text.substr(line_at_, end - line_at_), limits); what != error::none)
+        return fail(what);
     if (end == std::string_view::npos) {
       scanned_ = static_cast<std::uint32_t>(text.size());
       break;
     }
-    what = take_line(text, end);
-    if (what != error::none) return fail(what);
+    if (error const what = take_line(text, end); what != error::none) return fail(what);
     if (progress_ == http_progress::done) return progress_;
     line_at_ = scanned_ = static_cast<std::uint32_t>(end + 1);
   }
@@ -126,20 +130,22 @@ inline http_progress http_head::fail(error what) noexcept {
   return progress_ = http_progress::failed;
 }
 
-/// Judges a line by its first byte, so that the outcome is known as early as possible and is the same for every cut.
-inline error http_head::check_line_start(char first, head_limits const& limits) const noexcept {
-  if (first == '\r') {
+/// Judges a line, which may lack its end, by its first byte and by its size, so that the outcome is known as early as
+/// possible and is the same for every cut.
+inline error http_head::check_line(std::string_view line, head_limits const& limits) const noexcept {
+  if (line.empty()) return line_fault();  // its end is a bare LF
+  if (line[0] == '\r') {
     // RFC 9112 2.2: a server "SHOULD ignore at least one empty line" before the request line. One, here.
     bool const may_be_empty = stage_ == stage::fields || (stage_ == stage::first_line && what_ == head_kind::request);
-    return may_be_empty ? error::none : line_fault();
+    if (!may_be_empty) return line_fault();
+  } else if (!is_http_char(line[0], http_char_table::token)) {
+    // A field may not begin with white space, and a folded line is refused. RFC 9112 2.2 and 5.2.
+    return line_fault();
+  } else if (stage_ == stage::fields && parts_.line_count == limits.lines_max) {
+    return error::too_many_lines;
   }
-  // A field may not begin with white space, and a folded line is refused. RFC 9112 2.2 and 5.2.
-  if (!is_http_char(first, http_char_table::token)) return line_fault();
-  return stage_ == stage::fields && parts_.line_count == limits.lines_max ? error::too_many_lines : error::none;
-}
-
-/// `line` may lack its end. Its CR may be the one byte above the limit.
-inline error http_head::check_line_size(std::string_view line, std::size_t limit) const noexcept {
+  // The CR may be the one byte above the limit.
+  std::size_t const limit = limits.line_bytes_max;
   if (line.size() <= limit || (line.size() == limit + 1 && line.back() == '\r')) return error::none;
   bool const is_request_line = stage_ != stage::fields && what_ == head_kind::request;
   return is_request_line ? error::request_line_too_long : error::head_line_too_long;
@@ -153,7 +159,7 @@ inline error http_head::line_fault() const noexcept {
 /// Takes the line that ends with the line feed at `end`.
 inline error http_head::take_line(std::string_view text, std::size_t end) noexcept {
   if (end == line_at_ || text[end - 1] != '\r') return line_fault();  // a bare LF. RFC 9112 2.2 allows refusing it
-  std::string_view const line = text.substr(line_at_, end - 1 - line_at_);
+  std::string_view const line(text.data() + line_at_, end - 1 - line_at_);
   if (stage_ == stage::fields) {
     if (!line.empty()) return take_field(line);
     parts_.size = static_cast<std::uint32_t>(end + 1);
@@ -240,8 +246,11 @@ inline error http_head::read_target(std::string_view text) noexcept {
 inline error http_head::take_field(std::string_view line) noexcept {
   std::size_t const name_size = http_span(line, 0, http_char_table::token);
   // RFC 9112 5.1: no white space "is allowed between the field name and colon".
-  if (name_size == 0 || !line.substr(name_size).starts_with(':')) return error::head_syntax;
-  if (!is_field_value(line.substr(name_size + 1))) return error::head_syntax;
+  if (name_size == 0 || name_size == line.size() || line[name_size] != ':') return error::head_syntax;
+  std::string_view const name(line.data(), name_size);
+  if (!is_field_value({line.data() + name_size + 1, line.size() - name_size - 1})) return error::head_syntax;
+  http_head_parts::lines_of_name& same = parts_.known[static_cast<int>(classify_header(name))];
+  if (same.count++ == 0) same.first = static_cast<std::uint8_t>(parts_.line_count);
   parts_.lines[parts_.line_count++] = {line_at_, static_cast<std::uint32_t>(name_size)};
   return error::none;
 }

@@ -23,6 +23,7 @@ class http_message {
   std::string_view header(std::string_view name) const noexcept;
   /// How many header lines have this name.
   std::size_t header_count(std::string_view name) const noexcept { return match(name).count; }
+  std::size_t header_count(known_header what) const noexcept { return same(what).count; }
 
   /// Both in one pass.
   struct header_match {
@@ -30,8 +31,11 @@ class http_message {
     std::string_view value{};  ///< of the first
   };
   header_match match(std::string_view name) const noexcept;
+  header_match match(known_header what) const noexcept;
   /// The first header line from `from` on that has this name, or line_count().
-  std::size_t find(std::string_view name, std::size_t from = 0) const noexcept;
+  std::size_t find(std::string_view name, std::size_t from = 0) const noexcept {
+    return find(classify_header(name), name, from);
+  }
 
   int version_minor() const noexcept { return parts_->version_minor; }
   std::size_t head_size() const noexcept { return parts_->size; }  ///< in bytes, with the last empty line
@@ -41,6 +45,13 @@ class http_message {
   std::string_view text() const noexcept { return text_; }
 
  private:
+  friend class header_list;
+
+  http_head_parts::lines_of_name same(known_header what) const noexcept {
+    return parts_->known[static_cast<int>(what)];
+  }
+  std::size_t find(known_header what, std::string_view name, std::size_t from) const noexcept;
+
   http_head_parts const* parts_;
   std::string_view text_;
 };
@@ -57,7 +68,7 @@ class http_request : public http_message {
   std::string_view query() const noexcept { return parts().query.of(text()); }  ///< the target after '?'
   /// Whom the client wants: the host in the target, or else the Host header. RFC 9112 section 3.2.2.
   std::string_view host() const noexcept {
-    return parts().authority.size == 0 ? header("Host") : parts().authority.of(text());
+    return parts().authority.size == 0 ? match(known_header::host).value : parts().authority.of(text());
   }
 };
 
@@ -76,29 +87,38 @@ class http_response : public http_message {
 class header_list {
  public:
   header_list(http_message const& message, std::string_view name) noexcept
-      : message_(message), name_(name), line_(message.find(name)) {
-    if (line_ < message.line_count()) reader_ = list_reader(message.line(line_).value);
-  }
+      : header_list(message, classify_header(name), name) {}
+  /// Precondition: `what` is one name, not one of the others.
+  header_list(http_message const& message, known_header what) noexcept
+      : header_list(message, what, known_header_names[static_cast<int>(what)]) {}
 
   /// The next element, trimmed and never empty; empty at the end.
   std::string_view next() noexcept {
     while (line_ < message_.line_count()) {
       if (std::string_view const element = reader_.next(); !element.empty()) return element;
-      line_ = message_.find(name_, line_ + 1);
+      line_ = message_.find(what_, name_, line_ + 1);
       if (line_ < message_.line_count()) reader_ = list_reader(message_.line(line_).value);
     }
     return {};
   }
 
  private:
+  header_list(http_message const& message, known_header what, std::string_view name) noexcept
+      : message_(message), name_(name), what_(what), line_(message.find(what, name, 0)) {
+    if (line_ < message.line_count()) reader_ = list_reader(message.line(line_).value);
+  }
+
   http_message message_;
   std::string_view name_;
+  known_header what_;
   std::size_t line_;
   list_reader reader_{};
 };
 
-/// Whether one of the header lines with this name lists `token`, in either case.
-inline bool header_lists(http_message const& message, std::string_view name, std::string_view token) noexcept {
+/// Whether one of the header lines with this name lists `token`, which has no comma, in either case.
+template <class Name>
+bool header_lists(http_message const& message, Name name, std::string_view token) noexcept {
+  if (iequals(message.match(name).value, token)) return true;  // as it nearly always is
   header_list list(message, name);
   for (std::string_view item = list.next(); !item.empty(); item = list.next())
     if (iequals(item, token)) return true;
@@ -110,8 +130,9 @@ inline header_field http_message::line(std::size_t index) const noexcept {
   http_head_parts::line const& at = parts_->lines[index];
   // A line ends with CRLF before the next one begins; behind the last one there is the empty line too.
   std::size_t const end = index + 1 < parts_->line_count ? parts_->lines[index + 1].at - 2U : parts_->size - 4U;
-  std::size_t const value_at = at.at + at.name_size + 1U;
-  return {text_.substr(at.at, at.name_size), trim_ows(text_.substr(value_at, end - value_at))};
+  char const* const name = text_.data() + at.at;
+  char const* const value = name + at.name_size + 1U;
+  return {{name, at.name_size}, trim_ows({value, static_cast<std::size_t>(text_.data() + end - value)})};
 }
 
 inline std::string_view http_message::header(std::string_view name) const noexcept {
@@ -120,6 +141,8 @@ inline std::string_view http_message::header(std::string_view name) const noexce
 }
 
 inline http_message::header_match http_message::match(std::string_view name) const noexcept {
+  known_header const what = classify_header(name);
+  if (what < known_header::other_websocket) return match(what);
   std::size_t i = find(name);
   if (i == line_count()) return {};
   header_match result{0, line(i).value};
@@ -127,8 +150,17 @@ inline http_message::header_match http_message::match(std::string_view name) con
   return result;
 }
 
-inline std::size_t http_message::find(std::string_view name, std::size_t from) const noexcept {
+inline http_message::header_match http_message::match(known_header what) const noexcept {
+  std::size_t const count = same(what).count;
+  return {count, count == 0 ? std::string_view{} : line(same(what).first).value};
+}
+
+inline std::size_t http_message::find(known_header what, std::string_view name, std::size_t from) const noexcept {
   std::size_t const count = line_count();
+  http_head_parts::lines_of_name const known = same(what);
+  if (known.count == 0) return count;
+  if (from <= known.first && what < known_header::other_websocket) return known.first;
+  if (known.count == 1 && from > known.first) return count;
   for (std::size_t i = from; i < count; ++i) {
     http_head_parts::line const& at = parts_->lines[i];
     if (at.name_size == name.size() && iequals(text_.substr(at.at, at.name_size), name)) return i;

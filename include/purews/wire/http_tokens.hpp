@@ -21,6 +21,7 @@ struct http_char_table {
   static constexpr std::uint8_t host = 8;    ///< unreserved: what we accept of a reg-name
   static constexpr std::uint8_t digit = 16;
   static constexpr std::uint8_t hex = 32;
+  static constexpr std::uint8_t base64 = 64;
 
   std::uint8_t of[256];
 
@@ -37,6 +38,8 @@ struct http_char_table {
     for (char const c : std::string_view("!#$%&'*+^`|")) add(c, token);
     for (char const c : std::string_view("0123456789")) add(c, digit);
     for (char const c : std::string_view("0123456789ABCDEFabcdef")) add(c, hex);
+    for (char const c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
+      add(c, base64);
   }
 
  private:
@@ -55,8 +58,10 @@ constexpr bool is_http_char(char c, std::uint8_t what) noexcept {
 
 /// How many bytes at the front of `text`, from `at` on, belong to a class of `http_char_table`.
 constexpr std::size_t http_span(std::string_view text, std::size_t at, std::uint8_t what) noexcept {
+  auto const of = [text](std::size_t i) { return http_chars.of[static_cast<unsigned char>(text[i])]; };
   std::size_t end = at;
-  while (end < text.size() && is_http_char(text[end], what)) ++end;
+  while (end + 4 <= text.size() && (of(end) & of(end + 1) & of(end + 2) & of(end + 3) & what) != 0) end += 4;
+  while (end < text.size() && (of(end) & what) != 0) ++end;
   return end - at;
 }
 
@@ -71,21 +76,22 @@ constexpr bool is_token(std::string_view text) noexcept { return is_all(text, ht
 /// Whether `text` may stand in a header line as its value: no control character except HTAB. It may be empty.
 /// RFC 9110 section 5.5.
 constexpr bool is_field_value(std::string_view text) noexcept {
-  std::size_t at = 0;
-  if (!std::is_constant_evaluated()) {
-    // Eight bytes at a time, as values are most of a head. A word with a suspect in it is left to the loop below.
-    constexpr std::uint64_t ones = 0x0101'0101'0101'0101U;
-    constexpr std::uint64_t tops = 0x8080'8080'8080'8080U;
-    for (; at + 8 <= text.size(); at += 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, text.data() + at, 8);
-      std::uint64_t const below_space = (word - ones * 0x20U) & ~word;
-      std::uint64_t const not_del = word ^ (ones * 0x7FU);
-      std::uint64_t const is_del = (not_del - ones) & ~not_del;
-      if (((below_space | is_del) & tops) != 0) break;
+#if defined(__GNUC__)
+  if (!std::is_constant_evaluated() && text.size() >= 16) {
+    // Sixteen bytes at a time, as values are most of a head; the last ones may overlap those before.
+    using octets = unsigned char __attribute__((vector_size(16)));
+    using words = std::uint64_t __attribute__((vector_size(16)));
+    words found{};
+    std::size_t const last = text.size() - 16;
+    for (std::size_t at = 0;; at = at + 16 < last ? at + 16 : last) {
+      octets part;
+      std::memcpy(&part, text.data() + at, sizeof part);
+      found |= reinterpret_cast<words>(((part < 0x20) & (part != '\t')) | (part == 0x7F));
+      if (at == last) return (found[0] | found[1]) == 0;
     }
   }
-  return http_span(text, at, http_char_table::value) == text.size() - at;
+#endif
+  return http_span(text, 0, http_char_table::value) == text.size();
 }
 
 constexpr char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
@@ -94,8 +100,16 @@ constexpr char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_
 constexpr bool iequals(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
   std::size_t i = 0;
-  if (!std::is_constant_evaluated())  // most names are written as in the RFCs: skip what is equal, eight at a time
-    while (i + 8 <= a.size() && std::memcmp(a.data() + i, b.data() + i, 8) == 0) i += 8;
+  if (!std::is_constant_evaluated() && a.size() >= 8) {
+    // Most names are written as in the RFCs: skip what is equal, eight at a time, the last eight first.
+    std::size_t const last = a.size() - 8;
+    bool const same_end = std::memcmp(a.data() + last, b.data() + last, 8) == 0;
+    while (i < last && std::memcmp(a.data() + i, b.data() + i, 8) == 0) i += 8;
+    if (i >= last && same_end) return true;
+  } else if (!std::is_constant_evaluated() && a.size() >= 4) {
+    std::size_t const last = a.size() - 4;
+    if (std::memcmp(a.data(), b.data(), 4) == 0 && std::memcmp(a.data() + last, b.data() + last, 4) == 0) return true;
+  }
   for (; i < a.size(); ++i)
     if (a[i] != b[i] && to_lower(a[i]) != to_lower(b[i])) return false;
   return true;
@@ -104,6 +118,11 @@ constexpr bool iequals(std::string_view a, std::string_view b) noexcept {
 /// Whether `text` begins with `prefix`, letters of ASCII in either case.
 constexpr bool istarts_with(std::string_view text, std::string_view prefix) noexcept {
   return text.size() >= prefix.size() && iequals(text.substr(0, prefix.size()), prefix);
+}
+
+/// The value of a hexadecimal digit, of either case.
+constexpr unsigned hex_value(char c) noexcept {
+  return c <= '9' ? static_cast<unsigned>(c - '0') : static_cast<unsigned>(to_lower(c) - 'a') + 10U;
 }
 
 constexpr bool is_ows(char c) noexcept { return c == ' ' || c == '\t'; }
@@ -131,21 +150,22 @@ constexpr decimal parse_decimal(std::string_view text, std::uint64_t max) noexce
   return {value, true};
 }
 
-/// Reads a comma-separated list of one header line, element by element, in one pass. Empty elements are skipped.
-/// Quoted strings are not known here: see extension_reader. RFC 9110 section 5.6.1.
+/// Reads a list of one header line, separated by commas or something else, element by element, in one pass. Empty
+/// elements are skipped. Quoted strings are not known here: see extension_reader. RFC 9110 section 5.6.1.
 ///
 ///     for (auto item = list.next(); !item.empty(); item = list.next()) ...
 class list_reader {
  public:
   constexpr list_reader() noexcept = default;
-  constexpr explicit list_reader(std::string_view value) noexcept : rest_(value) {}
+  constexpr explicit list_reader(std::string_view value, char separator = ',') noexcept
+      : rest_(value), separator_(separator) {}
 
   /// The next element, trimmed; empty at the end.
   constexpr std::string_view next() noexcept {
     while (!rest_.empty()) {
-      std::size_t const comma = rest_.find(',');
-      std::string_view const element = trim_ows(rest_.substr(0, comma));
-      rest_ = comma == std::string_view::npos ? std::string_view{} : rest_.substr(comma + 1);
+      std::size_t const end = rest_.find(separator_);
+      std::string_view const element = trim_ows(rest_.substr(0, end));
+      rest_ = end == std::string_view::npos ? std::string_view{} : rest_.substr(end + 1);
       if (!element.empty()) return element;
     }
     return {};
@@ -153,6 +173,7 @@ class list_reader {
 
  private:
   std::string_view rest_{};
+  char separator_ = ',';
 };
 
 }  // namespace purews::inline v0

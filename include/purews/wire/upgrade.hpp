@@ -57,23 +57,28 @@ constexpr bool are_subprotocols(std::span<std::string_view const> names) noexcep
 /// Whether Sec-WebSocket-Protocol is absent or well formed: all its lines together list at least one name, as
 /// are_subprotocols wants them. RFC 6455 sections 4.1(10) and 11.3.4.
 inline bool has_valid_subprotocols(http_message const& message) noexcept {
-  if (message.header_count(header_name::subprotocol) == 0) return true;
-  std::string_view names[subprotocols_max];
+  if (message.header_count(known_header::subprotocol) == 0) return true;
+  struct seen {
+    char const* at;
+    std::size_t size;
+  } names[subprotocols_max];  // not std::string_view: nobody needs zeros
   std::size_t count = 0;
-  header_list list(message, header_name::subprotocol);
+  header_list list(message, known_header::subprotocol);
   for (std::string_view name = list.next(); !name.empty(); name = list.next()) {
-    if (count == subprotocols_max) return false;
-    names[count++] = name;
+    if (count == subprotocols_max || !is_token(name)) return false;
+    for (std::size_t i = 0; i < count; ++i)
+      if (std::string_view(names[i].at, names[i].size) == name) return false;
+    names[count++] = {name.data(), name.size()};
   }
-  return count > 0 && are_subprotocols({names, count});
+  return count > 0;
 }
 
 /// Whether Sec-WebSocket-Extensions is absent or well formed: all its lines together list at least one extension.
 /// RFC 6455 sections 9.1 and 11.3.2.
 inline bool has_valid_extensions(http_message const& message) noexcept {
   std::size_t extensions = 0;
+  if (message.header_count(known_header::extensions) == 0) return true;
   std::size_t line = message.find(header_name::extensions);
-  if (line == message.line_count()) return true;
   for (; line < message.line_count(); line = message.find(header_name::extensions, line + 1)) {
     extension_reader reader(message.line(line).value);
     for (std::string_view name = reader.next(); !name.empty(); name = reader.next()) ++extensions;
