@@ -93,6 +93,16 @@ class machine_driver {
     }
   }
 
+  /// Takes the next `n` bytes of the output, or what there is.
+  void take(std::size_t n) {
+    finish_gather();
+    std::size_t const end = output.size() + n, usual = how_.write_max;
+    do {
+      how_.write_max = end - output.size();
+    } while (how_.write_max != 0 && transmit());
+    how_.write_max = usual;
+  }
+
   /// Takes what the socket of this manner takes at once. False: there was nothing to take.
   bool transmit() {
     if (!begin_gather()) return false;
