@@ -169,7 +169,7 @@ std::vector<ending> endings(situation const& s, unsigned first, unsigned second)
   return all;
 }
 
-enum class feeding { whole, by_bytes };
+enum class feeding { whole, frame_alone, by_bytes };
 
 // What is wrong with what a connection makes of the frame; empty if nothing is.
 std::string disagreement(situation const& s, unsigned first, unsigned second, ending const& expected, feeding how) {
@@ -180,6 +180,9 @@ std::string disagreement(situation const& s, unsigned first, unsigned second, en
   octets const frame = test::join(octets{static_cast<std::byte>(first), static_cast<std::byte>(second)}, expected.rest);
   if (how == feeding::whole) {
     driver.receive(test::join(begun, frame));
+  } else if (how == feeding::frame_alone) {
+    driver.receive(begun);
+    driver.receive(frame);
   } else {
     driver.receive(begun);
     for (std::size_t i = 0; i < frame.size(); ++i) {
@@ -212,11 +215,13 @@ counts check_all(compression deflate) {
         unsigned const first = bytes >> 8, second = bytes & 255U;
         if (judge(s, first, second) == error::none) ++n.good;
         for (ending const& e : endings(s, first, second))
-          for (feeding const how : {feeding::whole, feeding::by_bytes})
+          for (feeding const how : {feeding::whole, feeding::frame_alone, feeding::by_bytes})
             if (std::string const wrong = disagreement(s, first, second, e, how); !wrong.empty())
               FAIL(wrong << ": " << std::hex << bytes << (where == place::inside ? ", inside" : ", between")
                          << (own == role::server ? ", server" : ", client")
-                         << (how == feeding::whole ? ", whole" : ", by bytes"));
+                         << (how == feeding::whole      ? ", whole"
+                             : how == feeding::by_bytes ? ", by bytes"
+                                                        : ", alone"));
       }
   return n;
 }
