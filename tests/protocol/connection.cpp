@@ -99,22 +99,6 @@ TEST_CASE("an event's payload from a cut frame stays as it is too") {
     }
 }
 
-TEST_CASE("5.5.1: C-05: every code that must not be sent is refused, and every other is sent") {
-  for (role const own : roles)
-    for (unsigned code = 0; code < 65536; ++code) {
-      bool const good =
-          (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
-      bool const ours = good && (code != 1010 || own == role::client);  // C-06
-      connection c(own, usual, birth);
-      refusal const why = c.close(static_cast<status_code>(code), "reason");
-      if ((why == refusal::none) == ours && (ours || why == refusal::invalid_code) &&
-          c.current() == (ours ? state::closing : state::open) && (c.queued_bytes() != 0) == ours)
-        continue;
-      FAIL("code " << code << " was answered with " << why);
-    }
-  SUCCEED();
-}
-
 TEST_CASE("5.5.1: a Close without a code is sent empty, and has no reason") {
   for (role const own : roles) {
     driven c(own, usual);

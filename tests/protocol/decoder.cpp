@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <random>
-#include <set>
 
 #include "support/catch.hpp"
 #include "support/machine_driver.hpp"
@@ -44,124 +43,7 @@ struct fed_decoder {
 
 using lines = std::vector<std::string>;
 
-// What RFC 6455 says about the first two bytes of a frame, written from its text without looking at the library.
-struct oracle {
-  unsigned first, second;
-  role own;
-  bool inside;  // of a fragmented message
-
-  unsigned op() const { return first & 15U; }
-  bool control() const { return op() >= 8; }
-  std::size_t short_length() const { return second & 127U; }
-
-  // The faults that these two bytes show. All of them are answered with 1002.
-  std::set<error> faults() const {
-    std::set<error> found;
-    // 5.2: "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
-    if ((first & 0x70U) != 0) found.insert(error::reserved_bit);
-    // 5.2: "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket Connection_."
-    if ((op() >= 3 && op() <= 7) || op() >= 11) found.insert(error::unknown_opcode);
-    // 5.5: "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented."
-    if (op() >= 8 && op() <= 10) {
-      if ((first & 0x80U) == 0) found.insert(error::control_fragmented);
-      if (short_length() > 125) found.insert(error::control_too_long);
-    }
-    // 5.4: the fragments of one message MUST NOT be interleaved between the fragments of another one.
-    if ((op() == 1 || op() == 2) && inside) found.insert(error::expected_continuation);
-    if (op() == 0 && !inside) found.insert(error::unexpected_continuation);
-    // 5.1: a client MUST mask all frames, a server MUST NOT mask any; the other side closes the connection.
-    bool const masked = (second & 0x80U) != 0;
-    if (own == role::server && !masked) found.insert(error::unmasked_frame);
-    if (own == role::client && masked) found.insert(error::masked_frame);
-    return found;
-  }
-
-  // The rest of the shortest good frame that begins like this; a payload of ASCII, for Close with a good code.
-  octets rest() const {
-    octets bytes;
-    std::size_t size = short_length();
-    if (size == 126) bytes = test::hex("007e");
-    if (size == 127) {
-      bytes = test::hex("0000000000010000");
-      size = 65536;
-    }
-    if ((second & 0x80U) != 0) bytes.insert(bytes.end(), 4, std::byte{0});
-    octets payload(size, std::byte{'z'});
-    if (op() == 8 && size >= 2) {
-      payload[0] = std::byte{0x03};
-      payload[1] = std::byte{0xe8};
-    }
-    return test::join(bytes, payload);
-  }
-
-  // What the whole frame is reported as; none for a fragment that does not end its message.
-  std::string event() const {
-    std::size_t const size = short_length() == 127 ? 65536 : short_length();
-    std::string payload = std::string(size, 'z');
-    bool const fin = (first & 0x80U) != 0;
-    auto const line = [&](std::string const& what) { return what + " " + test::describe(test::octets_of(payload)); };
-    switch (op()) {
-      case 0:
-        payload = "begun" + payload;
-        return fin ? line("message text") : "";
-      case 1:
-        return fin ? line("message text") : "";
-      case 2:
-        return fin ? line("message binary") : "";
-      case 9:
-        return line("ping");
-      case 10:
-        return line("pong");
-      default:
-        if (size == 0) return "closed 1005 unclean ";
-        if (size == 1) return "failed 1002 close_payload_short";
-        payload.resize(size - 2);
-        return line("closed 1000 unclean");
-    }
-  }
-};
-
-// What the library makes of the two bytes, and of the whole frame that begins with them; empty if the RFC agrees.
-std::string disagreement(oracle const& rfc) {
-  fed_decoder d(rfc.own);
-  if (rfc.inside) d.events(test::peer_frame(rfc.own, 0x01, "begun"));
-  d.feed({static_cast<std::byte>(rfc.first), static_cast<std::byte>(rfc.second)});
-  event const e = d.next();
-  auto const faults = rfc.faults();
-  if ((e.what == kind::failed) == faults.empty()) return "the oracle disagrees: " + test::describe(e);
-  if (!faults.empty()) {
-    bool const right = faults.count(e.fault) == 1 && e.code == status_code::protocol_error;
-    return right ? "" : "not the fault that was made: " + test::describe(e);
-  }
-  octets const rest = rfc.rest();
-  if (rest.size() > 60'000 && rfc.first % 3 != 0) return "";  // they are many, and alike
-  lines got;
-  if (e.what != kind::none) got.push_back(test::describe(e));
-  if (e.what != kind::none && !rest.empty()) return "an event before the end of the frame: " + got[0];
-  if (!rest.empty()) got = d.events(rest);
-  std::string const expected = rfc.event();
-  if (got == (expected.empty() ? lines{} : lines{expected})) return "";
-  return "got: " + (got.empty() ? "nothing" : got[0]) + ", expected: " + expected;
-}
-
 }  // namespace
-
-TEST_CASE("5.2: all first two bytes of a frame, for both roles, inside of a message and between messages",
-          "[hazard-02][hazard-03][hazard-07][hazard-15][hazard-18]") {
-  int good = 0;
-  for (role const own : {role::server, role::client})
-    for (bool const inside : {false, true})
-      for (unsigned bytes = 0; bytes < 65536; ++bytes) {
-        oracle const rfc{bytes >> 8, bytes & 255U, own, inside};
-        std::string const wrong = disagreement(rfc);
-        if (!wrong.empty())
-          FAIL(wrong << ": " << std::hex << bytes << (inside ? ", inside" : ", between")
-                     << (own == role::server ? ", server" : ", client"));
-        if (rfc.faults().empty()) ++good;
-      }
-  // Each role: 4 + 2 data first bytes with 128 second bytes, 3 control first bytes with 126, inside and between.
-  CHECK(good == 2 * ((4 + 2) * 128 + 2 * 3 * 126));
-}
 
 TEST_CASE("5.2: lengths at every border, in every form, against every limit", "[hazard-01][hazard-02][hazard-06]") {
   std::uint64_t const big = std::uint64_t{1} << 63;

@@ -9,12 +9,19 @@ namespace test {
 /// A payload as text: hexadecimal, or its size and a hash when it is long.
 inline std::string describe(purews::bytes_view payload) {
   if (payload.size() <= 64) return to_hex(payload);
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (std::size_t i = 0; i < payload.size(); i += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, payload.data() + i, payload.size() - i < 8 ? payload.size() - i : 8);
-    hash = (hash ^ word ^ (hash >> 29)) * 0x100000001b3U;
+  // Four chains of products, because each waits for its last one: some tests describe gigabytes.
+  std::uint64_t a = 1, b = 2, c = 3, d = payload.size();
+  constexpr std::uint64_t factor = 0x9e3779b97f4a7c15U;
+  for (std::size_t at = 0; at < payload.size(); at += 32) {
+    std::uint64_t words[4]{};
+    std::memcpy(words, payload.data() + at, payload.size() - at < 32 ? payload.size() - at : 32);
+    a = (a ^ words[0] ^ (a >> 29)) * factor;
+    b = (b ^ words[1] ^ (b >> 29)) * factor;
+    c = (c ^ words[2] ^ (c >> 29)) * factor;
+    d = (d ^ words[3] ^ (d >> 29)) * factor;
   }
+  std::uint64_t hash = 0;
+  for (std::uint64_t const chain : {a, b, c, d}) hash = (hash ^ chain ^ (chain >> 32)) * factor;
   return std::to_string(payload.size()) + " bytes with hash " + std::to_string(hash);
 }
 
@@ -91,6 +98,16 @@ class machine_driver {
     finish_gather();
     while (transmit()) {
     }
+  }
+
+  /// Takes the next `n` bytes of the output, or what there is.
+  void take(std::size_t n) {
+    finish_gather();
+    std::size_t const end = output.size() + n, usual = how_.write_max;
+    do {
+      how_.write_max = end - output.size();
+    } while (how_.write_max != 0 && transmit());
+    how_.write_max = usual;
   }
 
   /// Takes what the socket of this manner takes at once. False: there was nothing to take.

@@ -8,6 +8,9 @@
 namespace test {
 namespace {
 
+keys drawing = keys::counting;
+unsigned keys_drawn = 0;
+
 using words = std::vector<std::string>;
 
 // Splits at blanks outside of quotes.
@@ -55,49 +58,66 @@ unsigned first_byte(std::string const& word) { return std::to_integer<unsigned>(
 octets code_payload(std::size_t code) { return {static_cast<std::byte>(code >> 8), static_cast<std::byte>(code)}; }
 
 void set_limit(purews::limits& limit, std::string const& field, std::size_t value) {
-  if (field == "message_bytes_max")
-    limit.message_bytes_max = value;
-  else if (field == "frame_bytes_max")
-    limit.frame_bytes_max = value;
-  else if (field == "fragments_max")
-    limit.fragments_max = static_cast<std::uint32_t>(value);
-  else if (field == "linger_bytes_max")
-    limit.linger_bytes_max = static_cast<std::uint32_t>(value);
-  else
-    throw std::runtime_error("no such limit: " + field);
+  using purews::limits;
+  static std::map<std::string, void (*)(limits&, std::size_t)> const fields = {
+      {"message_bytes_max", [](limits& l, std::size_t n) { l.message_bytes_max = n; }},
+      {"frame_bytes_max", [](limits& l, std::size_t n) { l.frame_bytes_max = n; }},
+      {"fragments_max", [](limits& l, std::size_t n) { l.fragments_max = static_cast<std::uint32_t>(n); }},
+      {"queue_bytes_max", [](limits& l, std::size_t n) { l.queue_bytes_max = n; }},
+      {"linger_bytes_max", [](limits& l, std::size_t n) { l.linger_bytes_max = static_cast<std::uint32_t>(n); }},
+  };
+  fields.at(field)(limit, value);
 }
 
-void accepted(purews::refusal why) {
-  if (why != purews::refusal::none) throw std::runtime_error("a call was refused: " + name(why));
+void set_timeout(purews::timeouts& timeout, std::string const& field, std::size_t ms) {
+  static std::map<std::string, purews::duration purews::timeouts::*> const fields = {
+      {"ping", &purews::timeouts::ping},   {"pong", &purews::timeouts::pong},     {"close", &purews::timeouts::close},
+      {"write", &purews::timeouts::write}, {"linger", &purews::timeouts::linger},
+  };
+  timeout.*fields.at(field) = purews::milliseconds(static_cast<std::int64_t>(ms));
 }
 
-step call(words const& line) {
-  std::string const what = line.at(1);
+using application_call = std::function<purews::refusal(purews::connection&)>;
+
+// What `line` says from its word `at` on.
+application_call call_of(words const& line, std::size_t at) {
+  std::string const what = line.at(at);
   auto const op = [](std::string const& word) {
+    if (word != "text" && word != "binary") throw std::runtime_error("neither text nor binary: " + word);
     return word == "text" ? purews::opcode::text : purews::opcode::binary;
   };
   using purews::connection;
-  using driver = machine_driver<connection>;
   if (what == "close") {
-    auto const code = static_cast<purews::status_code>(line.size() > 2 ? to_number(line[2]) : 1005);
-    octets const reason = payload(line, 3);
-    return {{}, [=](connection& c, driver&) { accepted(c.close(code, purews::as_text(reason))); }};
+    auto const code = static_cast<purews::status_code>(line.size() > at + 1 ? to_number(line[at + 1]) : 1005);
+    octets const reason = payload(line, at + 2);
+    return [=](connection& c) { return c.close(code, purews::as_text(reason)); };
   }
   if (what == "text" || what == "binary") {
-    octets const data = payload(line, 2);
-    return {{}, [=](connection& c, driver&) { accepted(c.send(op(what), data)); }};
+    octets const data = payload(line, at + 1);
+    return [=](connection& c) { return c.send(op(what), data); };
+  }
+  if (what == "prepared") {
+    purews::prepared_message const shared(op(line.at(at + 1)), payload(line, at + 2));
+    return [=](connection& c) { return c.send(shared); };
   }
   if (what == "ping") {
-    octets const data = payload(line, 2);
-    return {{}, [=](connection& c, driver&) { accepted(c.ping(data)); }};
+    octets const data = payload(line, at + 1);
+    return [=](connection& c) { return c.ping(data); };
   }
   if (what == "fragment") {
-    octets const data = payload(line, 4);
-    auto const position = line.at(3) == "last" ? purews::fragment::last : purews::fragment::more;
-    purews::opcode const of = op(line.at(2));
-    return {{}, [=](connection& c, driver&) { accepted(c.send_fragment(of, data, position)); }};
+    octets const data = payload(line, at + 3);
+    auto const position = line.at(at + 2) == "last" ? purews::fragment::last : purews::fragment::more;
+    purews::opcode const of = op(line.at(at + 1));
+    return [=](connection& c) { return c.send_fragment(of, data, position); };
   }
   throw std::runtime_error("no such call: " + what);
+}
+
+step call(application_call const& f, std::string const& expected) {
+  return {{}, {}, [=](purews::connection& c, machine_driver<purews::connection>&) {
+            if (std::string const why = name(f(c)); why != expected)
+              throw std::runtime_error("a call was answered with " + why + ", not with " + expected);
+          }};
 }
 
 std::string expected_event(words const& line) {
@@ -111,9 +131,33 @@ std::string expected_event(words const& line) {
 
 void add_output(vector& v, octets const& more) { v.out = join(v.out, more); }
 
+octets key_of(unsigned n) {
+  auto const octet = [](unsigned value) { return static_cast<std::byte>(value); };
+  return {octet(n), octet(~n), octet(7 * n), octet(0x5a ^ n)};
+}
+
+void draw_key(purews::bytes out) noexcept {
+  ++keys_drawn;
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = drawing == keys::zero ? std::byte{} : key_of(keys_drawn)[i];
+}
+
+// `frame`, which is masked with the key zero, masked with another one.
+octets masked_with(octets const& key, octets frame, std::size_t payload_bytes) {
+  std::size_t const begin = frame.size() - payload_bytes;
+  for (std::size_t i = 0; i < 4; ++i) frame[begin - 4 + i] = key[i];
+  for (std::size_t i = 0; i < payload_bytes; ++i) frame[begin + i] ^= key[i % 4];
+  return frame;
+}
+
+void add_reply(vector& v, unsigned first, octets const& data) {
+  octets const frame = own_frame(v.own, first, data);
+  bool const keyed = v.own == purews::role::client && v.masks == keys::counting;
+  add_output(v, keyed ? masked_with(key_of(++v.replies), frame, data.size()) : frame);
+}
+
 void fails(vector& v, words const& line) {
   v.events.push_back("failed " + line.at(1) + " " + line.at(2));
-  add_output(v, own_frame(v.own, 0x88, code_payload(to_number(line.at(1)))));
+  add_reply(v, 0x88, code_payload(to_number(line.at(1))));
   v.transport = purews::transport_action::shut_write;
 }
 
@@ -125,32 +169,66 @@ purews::transport_action action(std::string const& word) {
 }
 
 // What arrives together is one piece of input, so that the whole of it can be received at once.
-void add_input(vector& v, octets const& more) {
+void add_input(vector& v, octets const& more, octets const& keyed) {
   if (v.steps.empty() || v.steps.back().act) v.steps.emplace_back();
   v.steps.back().in = join(v.steps.back().in, more);
+  v.steps.back().keyed = join(v.steps.back().keyed, keyed);
 }
 
-void read_line(vector& v, words const& line) {
+void add_frame(vector& v, unsigned first, octets const& data) {
+  octets const frame = peer_frame(v.own, first, data);
+  bool const masked = v.own == purews::role::server;
+  add_input(v, frame, masked ? masked_with(hex("37fa213d"), frame, data.size()) : frame);
+}
+
+void act(vector& v, std::function<void(machine_driver<purews::connection>&)> const& what) {
+  v.steps.push_back({{}, {}, [=](purews::connection&, machine_driver<purews::connection>& d) { what(d); }});
+}
+
+// Reads a line that sets something up or lets something happen. False: it is another one.
+bool read_happening(vector& v, words const& line) {
   using driver = machine_driver<purews::connection>;
   std::string const& word = line[0];
   if (word == "limit") {
-    set_limit(v.limit, line.at(1), to_number(line.at(2)));
-  } else if (word == "output" && line.at(1) == "withheld") {
-    v.withheld = true;
+    set_limit(v.with.limit, line.at(1), to_number(line.at(2)));
+  } else if (word == "timeout") {
+    set_timeout(v.with.timeout, line.at(1), to_number(line.at(2)));
+  } else if (word == "output") {
+    v.output = line.at(1) == "withheld" ? taking::withheld : taking::taken;
+  } else if (word == "masks") {
+    v.masks = line.at(1) == "zero" ? keys::zero : keys::counting;
+  } else if (word == "outgoing_text") {
+    v.with.text = line.at(1) == "trusted" ? purews::outgoing_text::trusted : purews::outgoing_text::checked;
   } else if (word == "in") {
-    add_input(v, payload(line, 1));
+    add_input(v, payload(line, 1), payload(line, 1));
   } else if (word == "frame") {
-    add_input(v, peer_frame(v.own, first_byte(line.at(1)), payload(line, 2)));
+    add_frame(v, first_byte(line.at(1)), payload(line, 2));
   } else if (word == "eof") {
-    v.steps.push_back({{}, [](purews::connection&, driver& d) { d.receive_eof(); }});
+    act(v, [](driver& d) { d.receive_eof(); });
+  } else if (word == "after") {
+    auto const time = purews::milliseconds(static_cast<std::int64_t>(to_number(line.at(1))));
+    act(v, [=](driver& d) { d.advance(time); });
+  } else if (word == "take") {
+    std::size_t const n = to_number(line.at(1));
+    act(v, [=](driver& d) { d.take(n); });
   } else if (word == "call") {
-    v.steps.push_back(call(line));
-  } else if (word == "event") {
+    v.steps.push_back(call(call_of(line, 1), "none"));
+  } else if (word == "refused") {
+    v.steps.push_back(call(call_of(line, 2), line.at(1)));
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void read_expectation(vector& v, words const& line) {
+  std::string const& word = line[0];
+  if (word == "event") {
     v.events.push_back(expected_event(line));
   } else if (word == "out") {
     add_output(v, payload(line, 1));
   } else if (word == "reply") {
-    add_output(v, own_frame(v.own, first_byte(line.at(1)), payload(line, 2)));
+    add_reply(v, first_byte(line.at(1)), payload(line, 2));
   } else if (word == "transport") {
     v.transport = action(line.at(1));
   } else if (word == "fails") {
@@ -197,10 +275,14 @@ std::string replaced(std::string text, std::map<std::string, std::string> const&
 vector build(block const& b, std::map<std::string, std::string> const& values, purews::role own,
              purews::delivery deliver) {
   vector v;
-  v.name = replaced(b.title.text, values) + (own == purews::role::server ? ", server" : ", client") +
-           (deliver == purews::delivery::whole ? "" : ", pieces");
+  v.name = replaced(b.title.text, values);
+  for (auto const& [variable, value] : values)
+    if (b.title.text.find('$' + variable) == std::string::npos) v.name += ", " + value;
+  v.script = own == purews::role::server ? "role server" : "role client";
+  v.name += own == purews::role::server ? ", server" : ", client";
   v.own = own;
-  v.deliver = deliver;
+  v.with.deliver = deliver;
+  if (own == purews::role::client) v.with.entropy = draw_key;
   for (numbered const& line : b.lines) {
     v.where = b.path + ":" + std::to_string(line.number);
     try {
@@ -210,7 +292,11 @@ vector build(block const& b, std::map<std::string, std::string> const& values, p
         times = to_number(parts[0]);
         parts.erase(parts.begin(), parts.begin() + 2);
       }
-      for (std::size_t i = 0; i < times; ++i) read_line(v, parts);
+      for (std::size_t i = 0; i < times; ++i)
+        if (read_happening(v, parts))
+          v.script += "\n" + replaced(line.text, values);
+        else
+          read_expectation(v, parts);
     } catch (std::exception const& e) {
       throw std::runtime_error(v.where + ": " + e.what());
     }
@@ -253,6 +339,11 @@ bool read_setting(block& b, words const& parts) {
 }
 
 }  // namespace
+
+void restart_keys(keys how) {
+  drawing = how;
+  keys_drawn = 0;
+}
 
 std::vector<vector> read_vectors(std::string const& path) {
   std::ifstream file(path);

@@ -14,17 +14,27 @@ namespace test {
 /// One thing that happens to the connection: bytes arrive, or anything else.
 struct step {
   octets in{};
+  octets keyed{};  ///< the same, where the frames of a client are not masked with the key zero
   std::function<void(purews::connection&, machine_driver<purews::connection>&)> act{};
 };
+
+/// When the output of a vector may be taken.
+enum class taking { any, withheld, taken };
+
+/// What a client of the vectors masks its frames with, in the order in which they are queued: each must have a key of
+/// its own, or, where the order of the frames on the wire is another one, zero.
+enum class keys { counting, zero };
 
 /// A vector of a .vec file; README.md describes the language.
 struct vector {
   std::string name;
   std::string where;  ///< file and line
   purews::role own = purews::role::server;
-  purews::delivery deliver = purews::delivery::whole;
-  purews::limits limit{};
-  bool withheld = false;
+  purews::options with{};
+  taking output = taking::any;
+  std::string script{};  ///< the lines that say what happens, with the role: two vectors with the same are one
+  keys masks = keys::counting;
+  unsigned replies = 0;  ///< frames of ours that are expected
   std::vector<step> steps{};
   std::vector<std::string> events{};
   octets out{};
@@ -36,6 +46,9 @@ struct vector {
     return total;
   }
 };
+
+/// Begins the keys anew. The options of each vector draw from them.
+void restart_keys(keys how);
 
 /// Reads a file of vectors. Throws, with file and line, if it does not follow the language.
 std::vector<vector> read_vectors(std::string const& path);

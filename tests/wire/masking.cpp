@@ -7,6 +7,7 @@
 
 #include "guarded.hpp"
 #include "support/catch.hpp"
+#include "support/simd_levels.hpp"
 
 namespace {
 
@@ -28,13 +29,6 @@ constexpr bool masks_hello() {
   return ascii && !mask_is_ascii(cut, rfc_key);
 }
 static_assert(masks_hello());
-
-std::vector<simd_level> levels() {
-  std::vector<simd_level> all;
-  for (simd_level const level : {simd_level::portable, simd_level::baseline, simd_level::avx2})
-    if (level <= best_simd_level()) all.push_back(level);
-  return all;
-}
 
 masking_key const key{{std::byte{0x9c}, std::byte{0x01}, std::byte{0xe7}, std::byte{0x3b}}};
 
@@ -68,7 +62,7 @@ bool all_ways_agree(sample const& s, std::byte* at, std::byte* to) {
   std::size_t const size = s.plain.size();
   for (std::size_t phase = 0; phase < 4; ++phase) {
     std::uint32_t const word = mask_kernel::key_word(key, phase);
-    for (simd_level const level : levels()) {
+    for (simd_level const level : test::simd_levels()) {
       std::copy(s.masked[phase].begin(), s.masked[phase].end(), at);
       if (mask_kernel::run_at(level, to, at, size, word) != s.ascii) return false;
       if (!equal(to, s.plain) || !equal(at, s.masked[phase])) return false;
@@ -86,22 +80,6 @@ bool all_ways_agree(sample const& s, std::byte* at, std::byte* to) {
 }
 
 }  // namespace
-
-TEST_CASE("5.3 F-01: masking agrees with its definition at every alignment, length, phase and level",
-          "[masking][hazard-37]") {
-  std::mt19937 random{20};
-  std::size_t failures = 0;
-  for (std::size_t size = 0; size <= 300; ++size) {
-    sample const plain = make_sample(size, size, random);
-    sample const high = make_sample(size, size == 0 ? 0 : random() % size, random);
-    for (std::size_t alignment = 0; alignment < 64; ++alignment) {
-      exact const a{alignment, size}, b{(alignment * 37 + size) % 64, size};
-      failures += !all_ways_agree(alignment % 2 == 0 ? plain : high, a.data(), b.data());
-      failures += !a.front_is_untouched() || !b.front_is_untouched();
-    }
-  }
-  CHECK(failures == 0);
-}
 
 TEST_CASE("5.3: masking touches nothing before or behind its span", "[masking]") {
   std::mt19937 random{21};
