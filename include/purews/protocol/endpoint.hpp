@@ -159,7 +159,8 @@ inline refusal endpoint::accept(acceptance const& how) noexcept {
 inline refusal endpoint::answer(http_answer const& with, body_lifetime body) noexcept {
   if (!undecided()) return refusal::not_connecting;
   if (refusal const why = validate(with); why != refusal::none) return why;
-  if (!write_answer(with, request().method(), body)) return refusal::out_of_memory;
+  if (!write_answer(with, request().method(), body))
+    return current() == state::connecting ? refusal::out_of_memory : refusal::none;  // its end is reported by next()
   opening_->at = stage::reported;
   end({.what = kind::closed}, ending::shut_first);
   return refusal::none;
