@@ -60,8 +60,8 @@ struct fate {
   }
 
   void draw_timeouts(timeouts& timeout) {
-    for (duration* const d : {&timeout.handshake, &timeout.ping, &timeout.pong, &timeout.close, &timeout.write,
-                              &timeout.linger})
+    for (duration* const d :
+         {&timeout.handshake, &timeout.ping, &timeout.pong, &timeout.close, &timeout.write, &timeout.linger})
       *d = any_timeout(*d);
   }
 
@@ -114,11 +114,12 @@ class life {
   void must(bool kept, char const* sentence) { people_[0].must(kept, sentence); }
 
   char const* fault() const {
+    if (char const* const broken = world_.broken_promise()) return broken;
     for (person const& p : people_)
       if (p.wrong != nullptr) return p.wrong;
     for (sim::frame_reader const& wire : wires_)
       if (wire.fault() != nullptr) return wire.fault();
-    return world_.broken_promise();
+    return nullptr;
   }
 
   void live() {
@@ -167,16 +168,13 @@ class life {
     if (world_ended_for(who)) return;
     using deed = void (life::*)(role);
     static constexpr deed deeds[] = {
-        &life::send,          &life::send,          &life::send,          &life::send,
-        &life::send_fragment, &life::send_fragment, &life::send_fragment, &life::send_fragment,
-        &life::send_prepared, &life::send_prepared, &life::ping,          &life::ping,
-        &life::mistake,       &life::close_or_abort};
+        &life::send,          &life::send,          &life::send,          &life::send,          &life::send_fragment,
+        &life::send_fragment, &life::send_fragment, &life::send_fragment, &life::send_prepared, &life::send_prepared,
+        &life::ping,          &life::ping,          &life::mistake,       &life::close_or_abort};
     (this->*rolls_.any_of(deeds))(who);
   }
 
-  bool world_ended_for(role who) {
-    return who == role::client ? world_.client().ended() : world_.server().ended();
-  }
+  bool world_ended_for(role who) { return who == role::client ? world_.client().ended() : world_.server().ended(); }
 
   // Carries out a call and checks what its refusal promises.
   template <class Call>
@@ -254,6 +252,7 @@ class life {
   opcode any_opcode() { return rolls_.happens(500) ? opcode::text : opcode::binary; }
 
   void send(role who) {
+    if (at(who).inside && rolls_.happens(800)) return send_fragment(who);
     person::message said{.op = any_opcode()};
     std::vector<std::byte> const payload = any_payload(said.op, who);
     said.add(payload);
@@ -278,8 +277,9 @@ class life {
       p.being_said = {.op = any_opcode()};
       p.to_be_said = any_payload(p.being_said.op, who);
     }
-    bool const last = rolls_.happens(400);
-    std::size_t const size = last ? p.to_be_said.size() : static_cast<std::size_t>(rolls_.below(p.to_be_said.size() + 1));
+    bool const last = rolls_.happens(500);
+    std::size_t const size =
+        last ? p.to_be_said.size() : static_cast<std::size_t>(rolls_.below(p.to_be_said.size() + 1));
     bytes_view const piece = bytes_view(p.to_be_said).first(size);
     refusal const result = call(who, last ? "send_fragment, last" : "send_fragment", [&](Machine& m) {
       return m.send_fragment(p.being_said.op, piece, last ? fragment::last : fragment::more);
@@ -314,7 +314,7 @@ class life {
       case 0:
         return refused("a long ping", [&](Machine& m) { return m.ping(long_ping); });
       case 1:
-        return refused("an invalid close", [](Machine& m) { return m.close(static_cast<status_code>(1006)); });
+        return refused("an invalid close", [](Machine& m) { return m.close(static_cast<status_code>(1006), ""); });
       case 2:
         return refused("a long reason", [&](Machine& m) { return m.close(status_code::normal, long_reason); });
       case 3:
@@ -323,9 +323,8 @@ class life {
         if (checked) refused("an invalid text", [](Machine& m) { return m.send("\xC3"); });
         return;
       case 5:
-        if (at(who).asked) refused("connect again", [](Machine& m) {
-          return m.connect({.where = parse_uri("ws://server/")});
-        });
+        if (at(who).asked)
+          refused("connect again", [](Machine& m) { return m.connect({.where = parse_uri("ws://server/")}); });
         return;
       default:
         if (!at(who).undecided) refused("accept nothing", [](Machine& m) { return m.accept(); });
@@ -360,7 +359,8 @@ class life {
   // The applications have done what they wanted, and now one of them ends it.
   void bid_farewell() {
     role const who = any_role();
-    if (world_ended_for(who)) return;
+    // Who has said farewell waits: from here on the machines and their deadlines must do the rest.
+    if (world_ended_for(who) || at(who).ended || at(who).bade_farewell) return;
     if (who == role::client && !at(who).asked) return rolls_.happens(500) ? connect() : abort(who);
     if (at(who).undecided) return decide(who);
     rolls_.happens(30) ? abort(who) : close(who);
@@ -370,9 +370,9 @@ class life {
   void wait_in_vain() {
     if (fate_.deeds > 0) return;  // not yet
     for (role const who : {role::client, role::server}) {
+      if (world_ended_for(who)) continue;
       bool const waits = who == role::client && !at(who).asked;
       bool const decides = at(who).undecided;
-      if (world_ended_for(who) || at(who).ended) continue;
       must(fate_.may_wait_forever || waits || decides, "the life does not end, though all deadlines are set");
       if (fate_.may_wait_forever) abort(who);
     }
@@ -405,12 +405,13 @@ class life {
 /// Lives a life, and checks that it leaves no memory behind.
 template <class Machine = endpoint>
 verdict live(std::uint64_t seed, sim::trace::sink lines = nullptr) {
+  std::size_t const before = sim::heap::used();
   verdict result;
   {
     life<Machine> one(seed, lines);
     result = one.run();
   }
-  if (result.fault == nullptr && sim::heap::used() != 0) result.fault = "the machines kept memory";
+  if (result.fault == nullptr && sim::heap::used() != before) result.fault = "the machines kept memory";
   return result;
 }
 

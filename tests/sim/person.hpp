@@ -34,10 +34,10 @@ struct person {
     friend bool operator==(message const&, message const&) = default;
   };
 
-  std::deque<message> said{};          // and not yet heard by the other
-  std::deque<message> pings{};         // and not yet heard
+  std::deque<message> said{};   // and not yet heard by the other
+  std::deque<message> pings{};  // and not yet heard
   std::deque<message> awaited_pongs{};
-  message being_said{};                // a fragmented one
+  message being_said{};                 // a fragmented one
   std::vector<std::byte> to_be_said{};  // its rest
   bool inside = false;
   message being_heard{};

@@ -20,6 +20,14 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/protocol/refusal.hpp", "tests/protocol/values.cpp"},
     {"include/purews/protocol/time.hpp", "tests/protocol/values.cpp"},
     {"include/purews/protocol/memory.hpp", "tests/protocol_oom/endpoint.cpp"},
+    // Small parts of the simulator, and what drives two machines.
+    {"include/purews/sim/dice.hpp", "tests/sim/parts.cpp"},
+    {"include/purews/sim/frame_reader.hpp", "tests/sim/parts.cpp"},
+    {"include/purews/sim/heap.hpp", "tests/sim/parts.cpp"},
+    {"include/purews/sim/link.hpp", "tests/sim/parts.cpp"},
+    {"include/purews/sim/trace.hpp", "tests/sim/parts.cpp"},
+    {"include/purews/sim/host.hpp", "tests/sim/pair.cpp"},
+    {"include/purews/sim/world.hpp", "tests/sim/pair.cpp"},
     // Small parts of the loops, tested together; and what every loop shares, tested as a behaviour of all of them.
     {"include/purews/loop/address.hpp", "tests/loop/socket.cpp"},
     {"include/purews/loop/callback.hpp", "tests/loop/parts.cpp"},

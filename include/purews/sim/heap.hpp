@@ -18,6 +18,12 @@ namespace purews::inline v0::sim {
 /// The heap of the machines of this thread. With MSVC it counts nothing and never runs out.
 class heap {
  public:
+#if defined(_MSC_VER) && !defined(__clang__)
+  static constexpr bool counts = false;
+#else
+  static constexpr bool counts = true;
+#endif
+
   /// Bytes and blocks in use, and the most bytes since start().
   static std::size_t used() noexcept { return used_; }
   static std::size_t blocks() noexcept { return blocks_; }
@@ -45,14 +51,14 @@ class heap {
     auto* const made = static_cast<std::byte*>(std::malloc(head_bytes + size));
     if (made == nullptr) std::abort();
     std::memcpy(made, &size, sizeof size);
+    used_ += size;
+    ++blocks_;
+    if (used_ > most_used_) most_used_ = used_;
     if (block != nullptr) {
       std::size_t const old = size_of(block);
       std::memcpy(made + head_bytes, block, old < size ? old : size);
       release(block);
     }
-    used_ += size;
-    ++blocks_;
-    if (used_ > most_used_) most_used_ = used_;
     return made + head_bytes;
   }
 

@@ -18,14 +18,14 @@ struct habits {
   unsigned small_writes = 0;  ///< sends less than was gathered, or nothing
   unsigned late_writes = 0;   ///< keeps what was gathered for up to `pause_max`, as a completion-based loop does
   unsigned idle_calls = 0;    ///< makes calls that say nothing: advance, gather without spans, consume_output(0)
-  duration pause_max = milliseconds(200);
+  duration pause_max = milliseconds(3);
 
   static habits any(dice& rolls) noexcept {
     habits with;
     for (unsigned* const how_often : {&with.parks, &with.pauses, &with.small_reads, &with.late_reads, &with.lends,
                                       &with.small_writes, &with.late_writes, &with.idle_calls})
       if (rolls.happens(350)) *how_often = static_cast<unsigned>(rolls.below(rolls.happens(300) ? 700 : 100));
-    with.pause_max = duration{rolls.between(1, rolls.happens(100) ? 2'000'000'000 : 1'000'000)};
+    with.pause_max = duration{rolls.between(1, 3'000'000)};
     return with;
   }
 };

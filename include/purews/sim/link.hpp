@@ -15,7 +15,7 @@ struct network {
   duration delay_min{};                ///< of each piece; pieces never overtake each other
   duration delay_max{};
   unsigned stalls = 0;  ///< so many pieces in a thousand wait for up to `stall_max` more
-  duration stall_max = seconds(1);
+  duration stall_max = milliseconds(100);
   unsigned corruptions = 0;                 ///< one bit is turned in so many pieces of a thousand
   std::uint64_t ends_after = UINT64_MAX;    ///< after so many bytes the reader sees the end; the rest is lost
   std::uint64_t resets_after = UINT64_MAX;  ///< after so many bytes both directions break
@@ -31,13 +31,14 @@ struct network {
     with.delay_max = duration{rolls.any_of(delays)};
     with.delay_min = duration{rolls.between(0, with.delay_max.ns)};
     with.stalls = rolls.happens(250) ? static_cast<unsigned>(rolls.below(20)) : 0;
-    with.stall_max = milliseconds(rolls.between(1, 20'000));
+    with.stall_max = milliseconds(rolls.between(1, 100));
     return with;
   }
 
-  /// The same, and it may also turn bits, end and break.
+  /// The same, and it may also stall for long, turn bits, end and break.
   static network hostile(dice& rolls) noexcept {
     network with = rough(rolls);
+    if (rolls.happens(200)) with.stall_max = seconds(rolls.between(1, 20));
     if (rolls.happens(80)) with.corruptions = static_cast<unsigned>(rolls.between(1, 50));
     if (rolls.happens(50)) with.ends_after = rolls.below(3000);
     if (rolls.happens(50)) with.resets_after = rolls.below(3000);

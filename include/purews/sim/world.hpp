@@ -13,7 +13,8 @@ struct conditions {
   habits server{};
   duration late_max{};  ///< the clock jumps: a loop wakes up to this much later than it wanted to
 
-  /// Everything that a correct program must live with and that loses nothing.
+  /// Everything that a correct program must live with, and that loses nothing and takes no longer than the usual
+  /// deadlines allow.
   static conditions rough(std::uint64_t seed) noexcept {
     dice rolls(seed);
     conditions with;
@@ -21,17 +22,19 @@ struct conditions {
     with.down = network::rough(rolls);
     with.client = habits::any(rolls);
     with.server = habits::any(rolls);
-    with.late_max = milliseconds(rolls.happens(200) ? rolls.between(0, 1000) : 0);
+    with.late_max = milliseconds(rolls.happens(200) ? rolls.between(1, 10) : 0);
     return with;
   }
 
-  /// The same, with bits that turn, ends and breaks.
+  /// The same, with waits that no deadline survives, bits that turn, ends and breaks.
   static conditions hostile(std::uint64_t seed) noexcept {
     conditions with = rough(seed);
     dice rolls(~seed);
     with.up = network::hostile(rolls);
     with.down = network::hostile(rolls);
     if (rolls.happens(100)) with.late_max = seconds(rolls.between(1, 60));
+    if (rolls.happens(100)) with.client.pause_max = milliseconds(rolls.between(1, 5000));
+    if (rolls.happens(100)) with.server.pause_max = milliseconds(rolls.between(1, 5000));
     return with;
   }
 };
