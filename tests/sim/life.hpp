@@ -130,6 +130,7 @@ class life {
         break;
       case sim::progress::worked:
         if (rolls_.happens(fate_.haste)) do_something();
+        if (fate_.deeds <= 0 && rolls_.happens(2)) bid_farewell();  // pings may keep it from ever being quiet
         break;
       case sim::progress::quiet:
         if (fate_.deeds > 0 && rolls_.happens(980)) return do_something();

@@ -43,7 +43,8 @@ class endpoint : private connection {
   [[nodiscard]] refusal accept(acceptance const& how = {}) noexcept;
 
   /// Answers as a web server, or refuses an upgrade; the connection ends afterwards, as a proxy may have begun to
-  /// tunnel. Refuses: not_connecting, invalid_code, invalid_header, out_of_memory.
+  /// tunnel. Refuses: not_connecting, invalid_code, invalid_header, out_of_memory. A permanent body for whose reference
+  /// there is no memory is no refusal: next() reports the end with error::out_of_memory.
   [[nodiscard]] refusal answer(http_answer const& with, body_lifetime body = body_lifetime::call) noexcept;
 
   // Client.
