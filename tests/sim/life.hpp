@@ -24,7 +24,7 @@ struct fate {
       for (options& with : options_of) draw_timeouts(with.timeout);
     for (options& with : options_of) with.entropy = sim::entropy;
     around = rolls.happens(300) ? sim::conditions::hostile(rolls.roll()) : sim::conditions::rough(rolls.roll());
-    deeds = 1 + static_cast<int>(rolls.below(rolls.happens(100) ? 300 : 80));
+    deeds = 1 + static_cast<int>(rolls.below(rolls.happens(100) ? 400 : 120));
     haste = 20 + static_cast<unsigned>(rolls.below(400));
     if (rolls.happens(200)) {
       memory_fails_from = rolls.below(rolls.happens(500) ? 8 : 60);
@@ -386,10 +386,10 @@ class life {
       must(terminals == (at(who).aborted ? 0 : 1), "the connection did not end with exactly one terminal event");
       must(wires_[static_cast<int>(who)].frames(opcode::close) <= 1, "there are two Close frames");
     }
-    std::size_t bound = 0;
+    std::uint64_t bound = 0;
     for (options const& with : fate_.options_of)
-      bound += 2 * static_cast<std::size_t>(with.limit.message_bytes_max) + with.limit.queue_bytes_max +
-               payload_bytes_max + with.limit.head_bytes_max + (256U << 10);
+      bound += 2 * with.limit.message_bytes_max + with.limit.queue_bytes_max + payload_bytes_max +
+               with.limit.head_bytes_max + (256U << 10);
     must(sim::heap::most_used() <= bound, "the machines used more memory than their limits allow");
   }
 
