@@ -221,3 +221,40 @@ TEST_CASE("out of memory: output that was lost at the end of a loan fails the co
   CHECK(e.fault == error::out_of_memory);
   CHECK(c.transport() == transport_action::close);
 }
+
+TEST_CASE("out of memory: nothing is sent behind output that was lost") {
+  for (role const own : roles) {
+    std::byte room[30];
+    connection c(own, usual, birth);
+    c.lend_output(room);
+    CHECK(c.send("this will be lost") == refusal::none);
+    CHECK(c.send(opcode::binary, octets(100)) == refusal::none);  // behind it, on the heap
+    heap::start();
+    heap::fails_at = 0;
+    c.lend_output({});
+    heap::start();
+    bytes_view spans[8];
+    CHECK(c.gather(spans) == 0);
+    CHECK(c.send("nor this") == refusal::none);
+    CHECK(c.gather(spans) == 0);
+    CHECK(c.next().fault == error::out_of_memory);
+    CHECK(c.gather(spans) == 0);
+    CHECK(c.transport() == transport_action::close);
+  }
+}
+
+TEST_CASE("out of memory: an end whose output was lost does not wait for the peer to take it") {
+  std::byte room[30];
+  connection c(role::server, usual, birth);
+  c.lend_output(room);
+  CHECK(c.send("this will be lost") == refusal::none);
+  CHECK(c.send(opcode::binary, octets(100)) == refusal::none);
+  octets close = test::peer_frame(role::server, 0x88);
+  c.receive(close, birth);
+  CHECK(c.next().what == kind::closed);
+  heap::start();
+  heap::fails_at = 0;
+  c.lend_output({});
+  heap::start();
+  CHECK(c.transport() == transport_action::close);
+}

@@ -160,6 +160,24 @@ TEST_CASE("out of memory: an HTTP exchange ends with one event and one answer, w
   }
 }
 
+TEST_CASE(
+    "out of memory: an answer that is refused has changed nothing; one that is cut short is an end, not a refusal") {
+  for (long fails_at = 0; fails_at < 2; ++fails_at) {
+    heap::start();
+    endpoint e(server, sample, birth);
+    test::machine_driver<endpoint> loop(e);
+    loop.receive(test::octets_of("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+    heap::start();
+    heap::fails_at = fails_at;  // the head, or the reference to the body
+    refusal const why = e.answer({.body = as_bytes(page)}, body_lifetime::permanent);
+    heap::start();
+    CHECK(why == (fails_at == 0 ? refusal::out_of_memory : refusal::none));
+    if (fails_at == 0) CHECK(e.queued_bytes() == 0);
+    CHECK(e.transport() == (fails_at == 0 ? transport_action::keep : transport_action::close));
+    CHECK(e.next().fault == (fails_at == 0 ? error::none : error::out_of_memory));
+  }
+}
+
 TEST_CASE("out of memory: a request that could not be kept is answered with 500 or not at all") {
   heap::start();
   endpoint e(server, sample, birth);

@@ -74,6 +74,7 @@ TEST_CASE("headers: the core has its list, and foreign headers have a home") {
   CHECK(with("include/purews/loop/epoll.hpp", "<sys/epoll.h>") == 0);
   CHECK(with("include/purews/server/topic.hpp", "<string>") == 0);
   CHECK(with("include/purews/tls/layer.hpp", "<openssl/ssl.h>") == 0);
+  CHECK(with("include/purews/sim/link.hpp", "<vector>") == 0);
 
   CHECK(with("include/purews/wire/frame.hpp", "<string>") == 1);
   CHECK(with("include/purews/protocol/endpoint.hpp", "<sys/socket.h>") == 1);
@@ -82,6 +83,8 @@ TEST_CASE("headers: the core has its list, and foreign headers have a home") {
   CHECK(with("include/purews/server/topic.hpp", "<openssl/ssl.h>") == 1);
   CHECK(with("include/purews/server.hpp", "<zlib.h>") == 1);
   CHECK(with("include/purews/loop/epoll.hpp", "<openssl/rand.h>") == 1);
+  CHECK(with("include/purews/sim/dice.hpp", "<random>") == 1);
+  CHECK(with("include/purews/sim/pair.hpp", "<memory>") == 1);
 }
 
 TEST_CASE("shape: the licence, #pragma once, columns, white space, detail and the length of headers") {
@@ -163,6 +166,8 @@ TEST_CASE("docs: the changelog has the version, and the README's code is in file
   CHECK(with("[a](docs/changelog.md) [b](docs/none.md)\n") == list{"README.md:1"});
   tidy::file const page = text("docs/guide/a.md", "[a](../../README.md) [b](../changelog.md)\n[c](../README.md)\n");
   CHECK(places(tidy::docs({version, changelog, page, text("README.md", "")})) == list{"docs/guide/a.md:2"});
+  tidy::file const code = text("docs/code.md", named + "```cpp\n#include <x>\n```\n```cpp\nint main() {}\n```\n");
+  CHECK(places(tidy::docs({version, changelog, source, code, text("README.md", "")})) == list{"docs/code.md:5"});
 
   CHECK(places(tidy::docs({version, text("docs/changelog.md", "\n## 1.2.4\n"), text("README.md", "")})) ==
         list{"docs/changelog.md:2"});

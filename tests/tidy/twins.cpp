@@ -25,6 +25,14 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/protocol/attachments.hpp", "tests/protocol/flight_recorder.cpp"},
     {"include/purews/protocol/send_options.hpp", "tests/protocol/outbox.cpp"},
     {"include/purews/deflate/deflate_pool.hpp", "tests/deflate/deflater.cpp"},
+    // Small parts of the simulator, and what drives two machines.
+    {"include/purews/sim/dice.hpp", "tests/sim/parts.cpp"},
+    {"include/purews/sim/frame_reader.hpp", "tests/sim/parts.cpp"},
+    {"include/purews/sim/heap.hpp", "tests/sim/parts.cpp"},
+    {"include/purews/sim/link.hpp", "tests/sim/parts.cpp"},
+    {"include/purews/sim/trace.hpp", "tests/sim/parts.cpp"},
+    {"include/purews/sim/host.hpp", "tests/sim/pair.cpp"},
+    {"include/purews/sim/world.hpp", "tests/sim/pair.cpp"},
     // Small parts of the loops, tested together; and what every loop shares, tested as a behaviour of all of them.
     {"include/purews/loop/address.hpp", "tests/loop/socket.cpp"},
     {"include/purews/loop/callback.hpp", "tests/loop/parts.cpp"},

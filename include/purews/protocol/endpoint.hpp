@@ -44,7 +44,8 @@ class endpoint : private connection {
   [[nodiscard]] refusal accept(acceptance const& how = {}) noexcept;
 
   /// Answers as a web server, or refuses an upgrade; the connection ends afterwards, as a proxy may have begun to
-  /// tunnel. Refuses: not_connecting, invalid_code, invalid_header, out_of_memory.
+  /// tunnel. Refuses: not_connecting, invalid_code, invalid_header, out_of_memory. A permanent body for whose reference
+  /// there is no memory is no refusal: next() reports the end with error::out_of_memory.
   [[nodiscard]] refusal answer(http_answer const& with, body_lifetime body = body_lifetime::call) noexcept;
 
   // Client.
@@ -166,7 +167,8 @@ inline void endpoint::opened() noexcept {
 inline refusal endpoint::answer(http_answer const& with, body_lifetime body) noexcept {
   if (!undecided()) return refusal::not_connecting;
   if (refusal const why = validate(with); why != refusal::none) return why;
-  if (!write_answer(with, request().method(), body)) return refusal::out_of_memory;
+  if (!write_answer(with, request().method(), body))
+    return current() == state::connecting ? refusal::out_of_memory : refusal::none;  // its end is reported by next()
   opening_->at = stage::reported;
   end({.what = kind::closed}, ending::shut_first);
   return refusal::none;

@@ -35,9 +35,7 @@ class pipe {
   void park() noexcept {
     if (!in.park()) broken_ = true;
   }
-  void lend_output(bytes room) noexcept {
-    if (!out.lend(room)) broken_ = true;
-  }
+  void lend_output(bytes room) noexcept;
   std::size_t gather(std::span<bytes_view> spans) noexcept;
 
   /// To be told after out.consume(n), when whatever follows at once is queued.
@@ -76,6 +74,7 @@ class pipe {
   ending ending_ = ending::none;
   bool eof_ = false;
   bool broken_ = false;  // memory ran out: input or output was lost
+  bool torn_ = false;    // output was
 };
 
 inline void pipe::receive(bytes more, instant t, limits const& limit) noexcept {
@@ -102,8 +101,15 @@ inline void pipe::receive_eof(instant t) noexcept {
   eof_ = true;
 }
 
+inline void pipe::lend_output(bytes room) noexcept {
+  if (out.lend(room)) return;
+  broken_ = torn_ = true;
+  if (finishing()) finish(ending::at_once);
+}
+
+// Behind lost output nothing may be sent: the peer would take it for what was lost.
 inline std::size_t pipe::gather(std::span<bytes_view> spans) noexcept {
-  return ending_ == ending::at_once ? 0 : out.gather(spans);
+  return ending_ == ending::at_once || torn_ ? 0 : out.gather(spans);
 }
 
 inline void pipe::note_sent(std::size_t n, instant t) noexcept {
@@ -117,6 +123,7 @@ inline void pipe::note_sent(std::size_t n, instant t) noexcept {
 }
 
 inline void pipe::finish(ending how) noexcept {
+  if (torn_) how = ending::at_once;
   if (how > ending_) ending_ = how;
   in.drop(in.unread().size());  // not its memory: the last event may be a view of it
 }

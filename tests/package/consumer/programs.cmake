@@ -9,6 +9,11 @@ if(TARGET purews::server)
   target_link_libraries(consumer_server PRIVATE purews::server)
 endif()
 
+if(TARGET purews::sim)
+  add_executable(consumer_sim "${here}/sim.cpp")
+  target_link_libraries(consumer_sim PRIVATE purews::sim)
+endif()
+
 if(PLANT_LEAK) # the check below must be able to fail
   get_target_property(real purews::purews ALIASED_TARGET)
   if(NOT real)
