@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSL-1.0
 #
-# Short names for what CMake, CTest and the package manager do. Variables: HOST, PORT, STORE, THREADS, JOBS, and
-# DEPS=skip, which leaves the installing of packages to you.
+# Short names for what CMake, CTest and the package manager do. Variables: HOST, PORT, STORE, THREADS, JOBS, MINUTES,
+# TARGET, and DEPS=skip, which leaves the installing of packages to you.
 
 HOST ?= 127.0.0.1
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
@@ -16,7 +16,7 @@ configure_program = $(with_generator) cmake -S . -B build \
   $$(test -f build/CMakeCache.txt || echo -DPUREWS_BUILD_TESTS=OFF -DPUREWS_BUILD_BENCH=OFF) >/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build check test test-asan test-tsan test-valgrind npm chat echo bench format clean
+.PHONY: help deps build check test test-asan test-tsan test-valgrind fuzz npm chat echo bench format clean
 .NOTPARALLEL:
 
 help: ## show this list
@@ -56,6 +56,12 @@ test-valgrind: ## the unit tests under valgrind's memcheck
 	@$(with_generator) cmake --preset valgrind
 	@cmake --build build/valgrind --parallel $(JOBS)
 	@$(ctest) --preset valgrind
+
+fuzz: ## let libFuzzer try each fuzz target for so many minutes of CPU time (MINUTES=10, TARGET=utf8)
+	$(deps) build chat test fuzz
+	@$(with_generator) cmake --preset fuzz
+	@cmake --build build/fuzz --parallel $(JOBS) --target $(if $(TARGET),fuzz_$(TARGET),fuzz)
+	@tests/fuzz/run.sh build/fuzz $(or $(MINUTES),10) $(TARGET)
 
 # What the service tests take from npm, when their list has changed.
 npm: $(if $(wildcard tests/service/package.json),tests/service/node_modules/.package-lock.json)

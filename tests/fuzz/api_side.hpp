@@ -25,7 +25,6 @@ struct visible_state {
         transport(m.transport()),
         wants_input(m.wants_input()) {}
   friend bool operator==(visible_state const&, visible_state const&) = default;
-
   std::string describe() const {
     return std::string(purews::state_names[static_cast<int>(current)]) + ", " + std::to_string(queued) +
            " bytes queued, deadline " + std::to_string(deadline.ns) + ", transport " + test::name(transport) +
@@ -38,6 +37,11 @@ struct visible_state {
     return later && *this == other;
   }
 };
+
+/// Ends the program if a promise is broken, and says what the machine was and what it became.
+inline void check(bool kept, std::string_view promise, visible_state const& before, visible_state const& after) {
+  if (!kept) check(kept, promise, before.describe() + after.describe());
+}
 
 /// One endpoint with its loop and its application, which keep the contract and check the other side of it.
 class api_side {
@@ -106,10 +110,10 @@ class api_side {
       lent_.reset();
       return false;
     }
-    check(!ended && !aborted, "nothing is reported after the end", test::describe(e));
+    check(!ended && !aborted, "nothing is reported after the end", test::name(e.what));
     bool const of_opening = e.what == purews::kind::request || e.what == purews::kind::open ||
                             e.what == purews::kind::failed || e.what == purews::kind::closed;
-    check(opened_ || of_opening, "no message comes before the opening", test::describe(e));
+    check(opened_ || of_opening, "no message comes before the opening", test::name(e.what));
     take(e);
     return true;
   }
@@ -256,8 +260,7 @@ class api_side {
     bool const early = t < before.deadline;
     machine.advance(t);
     visible_state const once(machine);
-    if (early)
-      check(before.only_later(once), "nothing happens before the deadline", before.describe() + once.describe());
+    if (early) check(before.only_later(once), "nothing happens before the deadline", before, once);
     bool const told = next();
     check(!early || !told, "nothing is reported before the deadline");
     drain();
@@ -267,10 +270,10 @@ class api_side {
       drain();
     }
     visible_state const after(machine);
-    check(closed() || after.deadline > t, "a loop that waits for the deadline does not run hot", after.describe());
+    check(closed() || after.deadline > t, "a loop that waits for the deadline does not run hot", before, after);
     machine.advance(t);
-    check(visible_state(machine) == after && !next(), "a second call at the same time is a no-op",
-          after.describe() + visible_state(machine).describe());
+    check(visible_state(machine) == after && !next(), "a second call at the same time is a no-op", after,
+          visible_state(machine));
   }
 
  private:
@@ -318,13 +321,12 @@ class api_side {
     visible_state const before(machine);
     purews::refusal const why = call();
     if (why != purews::refusal::none)
-      check(visible_state(machine) == before, "a refused call changes nothing",
-            before.describe() + visible_state(machine).describe());
+      check(visible_state(machine) == before, "a refused call changes nothing", before, visible_state(machine));
     return why;
   }
   static void expect(purews::refusal got, purews::refusal expected) {
-    check(got == expected, "a call is refused exactly when it must be",
-          "got " + test::name(got) + ", expected " + test::name(expected));
+    if (got != expected)
+      check(false, "a call is refused exactly when it must be", test::name(got) + ", not " + test::name(expected));
   }
 
   purews::refusal may_send() const {

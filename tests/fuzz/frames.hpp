@@ -26,9 +26,9 @@ inline void try_frames(purews::role own, purews::bytes_view in) {
       purews::connection machine(own, with, {});
       outcome const got = feed(machine, choices.rest(), way, end);
       outcome const expected{model.events, model.close, model.transport};
-      check(got.events == model.events, "the events are those of the model", compared(got, expected));
-      check(model.allows(got.output), "the output is that of the model", compared(got, expected));
-      check(got.transport == model.transport, "the transport ends as in the model", compared(got, expected));
+      check(got.events == model.events, "the events are those of the model", got, expected);
+      check(model.allows(got.output), "the output is that of the model", got, expected);
+      check(got.transport == model.transport, "the transport ends as in the model", got, expected);
     }
 }
 

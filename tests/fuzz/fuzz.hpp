@@ -17,8 +17,10 @@ void one_input(purews::bytes_view in);
 /// Ends the program if a promise is broken.
 inline void check(bool kept, std::string_view promise, std::string_view more = {}) {
   if (kept) return;
-  std::fprintf(stderr, "broken: %.*s\n%.*s\n", static_cast<int>(promise.size()), promise.data(),
-               static_cast<int>(more.size()), more.data());
+  for (std::string_view const text : {std::string_view("broken: "), promise, std::string_view("\n"), more}) {
+    std::fwrite(text.data(), 1, text.size(), stderr);
+  }
+  std::fputc('\n', stderr);
   std::abort();
 }
 

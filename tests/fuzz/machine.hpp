@@ -82,8 +82,9 @@ outcome feed(Machine& machine, purews::bytes_view in, approach const& way, endin
   return {driver.events, driver.output, machine.transport()};
 }
 
-inline std::string compared(outcome const& got, outcome const& expected) {
-  return "got:\n" + got.describe() + "expected:\n" + expected.describe();
+/// Ends the program if a promise is broken, and says what was got and what was expected.
+inline void check(bool kept, std::string_view promise, outcome const& got, outcome const& expected) {
+  if (!kept) check(kept, promise, "got:\n" + got.describe() + "expected:\n" + expected.describe());
 }
 
 }  // namespace fuzz

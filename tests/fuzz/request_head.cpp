@@ -147,11 +147,11 @@ void check_frames(fuzz::outcome const& got, options const& with, bytes_view fram
   connection alone(role::server, with, {});
   fuzz::outcome const expected = fuzz::feed(alone, frames, {});
   std::vector<std::string> const events(got.events.begin() + 2, got.events.end());
-  fuzz::check(got.events[1].starts_with("open") && events == expected.events, "what follows an upgrade are frames",
-              fuzz::compared(got, expected));
+  fuzz::check(got.events[1].starts_with("open") && events == expected.events, "what follows an upgrade are frames", got,
+              expected);
   fuzz::plain_head const head = fuzz::read_plain_head(as_text(got.output));
   test::octets const sent(got.output.begin() + static_cast<std::ptrdiff_t>(head.size), got.output.end());
-  fuzz::check(sent == expected.output, "they are answered as such", fuzz::compared(got, expected));
+  fuzz::check(sent == expected.output, "they are answered as such", got, expected);
 }
 
 bool many_pings(std::vector<std::string> const& events) {
@@ -184,10 +184,10 @@ void fuzz::one_input(bytes_view in) {
   outcome const expected = feed(whole, bytes, {}, end);
   server cut(with, decide, text);
   outcome const got = feed(cut, bytes, way, end);
-  check(got.events == expected.events, "the events do not depend on the way", compared(got, expected));
-  check(got.transport == expected.transport, "nor does the end", compared(got, expected));
+  check(got.events == expected.events, "the events do not depend on the way", got, expected);
+  check(got.transport == expected.transport, "nor does the end", got, expected);
   bool const same = final_answer(as_text(got.output)) == final_answer(as_text(expected.output));
-  check(same || many_pings(got.events), "nor does the output", compared(got, expected));
+  check(same || many_pings(got.events), "nor does the output", got, expected);
 
   bool const head_request = text.find("HEAD ") != text.npos;
   if (whole.accepted) {

@@ -116,15 +116,15 @@ void fuzz::one_input(bytes_view in) {
   outcome const expected = feed(whole, choices.rest(), {}, end);
   client cut(with, request);
   outcome const got = feed(cut, choices.rest(), way, end);
-  check(got.events == expected.events, "the events do not depend on the way", compared(got, expected));
-  check(got.transport == expected.transport, "nor does the end", compared(got, expected));
+  check(got.events == expected.events, "the events do not depend on the way", got, expected);
+  check(got.transport == expected.transport, "nor does the end", got, expected);
 
   std::string const sent(as_text(expected.output));
   std::size_t const asked = read_plain_head(sent).size;
   check(asked != 0 && sent.starts_with("GET /chat HTTP/1.1\r\n"), "the request is an HTTP head", sent);
   if (!whole.opened) {
     bool const waits = expected.events.empty();
-    check(waits == (whole.fault == error::none), "what is not the opening is a failure", compared(got, expected));
+    check(waits == (whole.fault == error::none), "what is not the opening is a failure", got, expected);
     check(sent.size() == asked && got.output == expected.output, "nothing follows the request", sent);
     check(expected.transport == (waits ? transport_action::keep : transport_action::close), "a failure is the end");
     return;
@@ -133,6 +133,6 @@ void fuzz::one_input(bytes_view in) {
   connection alone(role::client, with, {});
   outcome const open = feed(alone, choices.rest().subspan(frames), {}, end);
   check(std::vector(expected.events.begin() + 1, expected.events.end()) == open.events, "what follows are frames",
-        compared(expected, open));
-  check(as_text(open.output) == sent.substr(asked), "they are answered as such", compared(expected, open));
+        expected, open);
+  check(as_text(open.output) == sent.substr(asked), "they are answered as such", expected, open);
 }
