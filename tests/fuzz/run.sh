@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSL-1.0
 #
-# run.sh BUILD MINUTES [TARGET...]   lets libFuzzer drive each target for so many minutes of CPU time, one after another.
+# run.sh BUILD MINUTES [TARGET...]   lets libFuzzer drive each target for so many minutes of CPU time, one by one.
 #
 # What it found useful is kept in BUILD/corpus/<target>/, where the next run goes on; inputs that broke something are
 # in BUILD/findings/<target>/. Prints one line for each target, as the ledger in docs/testing.md has them. Exits with
