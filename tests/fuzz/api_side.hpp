@@ -154,6 +154,10 @@ class api_side {
     machine.consume_output(n, t);
     // The pong of the newest ping may take the place of what has left.
     check(machine.queued_bytes() + n >= before, "what is not consumed stays queued");
+    if (machine.queued_bytes() == 0)
+      stalled_since_ = purews::never;
+    else if (n != 0 || stalled_since_ == purews::never)
+      stalled_since_ = t;
   }
 
   /// Gathered bytes stay as they are until they are consumed, or the transport ends.
@@ -258,7 +262,10 @@ class api_side {
     drain();
     visible_state const before(machine);
     bool const early = t < before.deadline;
+    if (before.queued != 0 && stalled_since_ == purews::never) stalled_since_ = t;
     machine.advance(t);
+    bool const stalled = before.queued != 0 && t >= stalled_since_ + with_->timeout.write;
+    check(!stalled || closed(), "a peer that takes nothing has so long, and no longer");
     visible_state const once(machine);
     if (early) check(before.only_later(once), "nothing happens before the deadline", before, once);
     bool const told = next();
@@ -348,6 +355,7 @@ class api_side {
   test::octets gathered_{};
   test::octets piece_{};
   test::octets begun_{};  // of a fragmented message of ours
+  purews::instant stalled_since_ = purews::never;
   purews::opcode op_ = purews::opcode::binary;
   bool inside_ = false;
   bool asked_ = false;
