@@ -21,7 +21,8 @@ export UBSAN_OPTIONS="print_stacktrace=1:${UBSAN_OPTIONS:-}"
 
 seconds_of() { ps -o cputimes= -p "$1" 2>/dev/null | tr -d ' ' || true; }
 
-# Runs one target until $2 seconds of CPU time are over, or until something breaks. Sets `used`.
+# Runs one target until $2 seconds of CPU time are over, or until something breaks. Sets `used` and
+# `code`.
 run_once() {
   local target=$1 budget=$2 log=$3 pid now
   local options=(-max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1
@@ -36,7 +37,8 @@ run_once() {
     [ "$used" -lt "$budget" ] || kill -USR1 $pid 2>/dev/null || true # it says its figures and ends
     sleep 1
   done
-  wait $pid || true
+  code=0
+  wait $pid || code=$?
   trap - INT TERM
 }
 
@@ -52,7 +54,7 @@ for target in "$@"; do
     executions=$((executions + ${count:-0}))
     reached=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
     [ "${reached:-0}" -le $coverage ] || coverage=$reached
-    if ! grep -q 'gracefully exiting' "$log"; then
+    if [ $code -ne 0 ]; then
       broken=$((broken + 1)) status=1
       [ "$used" -gt 0 ] || spent=$((spent + 1))
     fi
