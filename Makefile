@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSL-1.0
 #
 # Short names for what CMake, CTest and the package manager do. Variables: HOST, PORT, STORE, THREADS, LIVES, SEED,
-# JOBS, and DEPS=skip, which leaves the installing of packages to you.
+# MINUTES, TARGET, JOBS, and DEPS=skip, which leaves the installing of packages to you.
 
 HOST ?= 127.0.0.1
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
@@ -16,7 +16,7 @@ configure_program = $(with_generator) cmake -S . -B build \
   $$(test -f build/CMakeCache.txt || echo -DPUREWS_BUILD_TESTS=OFF -DPUREWS_BUILD_BENCH=OFF) >/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build check test test-asan test-tsan test-valgrind sim npm chat echo bench format clean
+.PHONY: help deps build check test test-asan test-tsan test-valgrind sim fuzz npm chat echo bench format clean
 .NOTPARALLEL:
 
 help: ## show this list
@@ -62,6 +62,12 @@ sim: ## run lives of the simulator (LIVES=1000000, SEED= the first one's seed)
 	@$(with_generator) cmake --preset release >/dev/null
 	@cmake --build build --parallel $(JOBS) --target sim
 	@build/bin/sim --lives $(or $(LIVES),1000000) --seed $(or $(SEED),0) --jobs $(JOBS)
+
+fuzz: ## let libFuzzer try each fuzz target for so many minutes of CPU time (MINUTES=10, TARGET=utf8)
+	$(deps) build chat test fuzz
+	@$(with_generator) cmake --preset fuzz
+	@cmake --build build/fuzz --parallel $(JOBS) --target $(if $(TARGET),fuzz_$(TARGET),fuzz)
+	@tests/fuzz/run.sh build/fuzz $(or $(MINUTES),10) $(TARGET)
 
 # What the service tests take from npm, when their list has changed.
 npm: $(if $(wildcard tests/service/package.json),tests/service/node_modules/.package-lock.json)
