@@ -18,7 +18,7 @@ if(SYSTEM)
   # searched as it is: it is this machine's /usr/include.
   file(COPY "${catch2}/catch2" DESTINATION "${WORK}/include")
   list(APPEND settings "-DCMAKE_SYSTEM_NAME=${SYSTEM}" "-DCMAKE_SYSTEM_PROCESSOR=${PROCESSOR}"
-    -DCMAKE_EXE_LINKER_FLAGS=-static "-DCatch2_DIR=${CMAKE_CURRENT_LIST_DIR}/catch2"
+    -DCMAKE_EXE_LINKER_FLAGS=-static -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON "-DCatch2_DIR=${CMAKE_CURRENT_LIST_DIR}/catch2"
     "-DPUREWS_CATCH2=${WORK}/include")
 endif()
 if(EMULATOR)

@@ -3,7 +3,9 @@
 
 #if defined(_WIN32)
 #define WIN32_LEAN_AND_MEAN
+#ifndef NOMINMAX
 #define NOMINMAX
+#endif
 #include <malloc.h>
 #include <windows.h>
 #else
@@ -50,8 +52,8 @@ class guarded {
   static constexpr std::size_t size = 65'536;
 
   guarded() {
-    void* const at = ::mmap(nullptr, size + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED || ::mprotect(static_cast<std::byte*>(at) + page, size, PROT_READ | PROT_WRITE) != 0) {
+    void* const at = test::map_forbidden(size + 2 * page);
+    if (at == nullptr || !test::permit(static_cast<std::byte*>(at) + page, size)) {
       std::perror("guarded");
       std::abort();
     }
