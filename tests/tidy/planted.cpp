@@ -163,6 +163,8 @@ TEST_CASE("docs: the changelog has the version, and the README's code is in file
   CHECK(with("[a](docs/changelog.md) [b](docs/none.md)\n") == list{"README.md:1"});
   tidy::file const page = text("docs/guide/a.md", "[a](../../README.md) [b](../changelog.md)\n[c](../README.md)\n");
   CHECK(places(tidy::docs({version, changelog, page, text("README.md", "")})) == list{"docs/guide/a.md:2"});
+  tidy::file const guide = text("docs/guide/b.md", "```cmake\nfind_package(x)\n```\n");
+  CHECK(places(tidy::docs({version, changelog, guide, text("README.md", "")})) == list{"docs/guide/b.md:1"});
 
   CHECK(places(tidy::docs({version, text("docs/changelog.md", "\n## 1.2.4\n"), text("README.md", "")})) ==
         list{"docs/changelog.md:2"});
