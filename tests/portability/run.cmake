@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSL-1.0
 
 # Builds the core's tests with CXX, for another SYSTEM and PROCESSOR if they are named, and runs them, by EMULATOR if
-# that is named: cmake -DCXX= [-DFLAGS=] [-DSYSTEM= -DPROCESSOR=] [-DEMULATOR=] -DPUREWS_SOURCE= -DWORK= -DGENERATOR= -P.
+# that is named: cmake -DCXX= [-DFLAGS=] [-DSYSTEM= -DPROCESSOR=] [-DEMULATOR=] -DPUREWS_SOURCE= -DWORK= -DGENERATOR=
+# -P.
 set(help "`make test-portability` installs it")
 find_program(compiler "${CXX}")
 if(NOT compiler)
@@ -18,7 +19,8 @@ if(SYSTEM)
   # searched as it is: it is this machine's /usr/include.
   file(COPY "${catch2}/catch2" DESTINATION "${WORK}/include")
   list(APPEND settings "-DCMAKE_SYSTEM_NAME=${SYSTEM}" "-DCMAKE_SYSTEM_PROCESSOR=${PROCESSOR}"
-    -DCMAKE_EXE_LINKER_FLAGS=-static -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON "-DCatch2_DIR=${CMAKE_CURRENT_LIST_DIR}/catch2"
+    -DCMAKE_EXE_LINKER_FLAGS=-static
+    -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON "-DCatch2_DIR=${CMAKE_CURRENT_LIST_DIR}/catch2"
     "-DPUREWS_CATCH2=${WORK}/include")
 endif()
 if(EMULATOR)
@@ -45,7 +47,8 @@ execute_process(COMMAND "${CMAKE_CTEST_COMMAND}" -N -L core WORKING_DIRECTORY "$
 if(NOT list MATCHES "Total Tests: [1-9]")
   message(FATAL_ERROR "there is nothing to run: ${list}")
 endif()
-execute_process(COMMAND "${CMAKE_CTEST_COMMAND}" -L core --verbose WORKING_DIRECTORY "${WORK}/build" RESULT_VARIABLE status)
+execute_process(COMMAND "${CMAKE_CTEST_COMMAND}" -L core --verbose WORKING_DIRECTORY "${WORK}/build"
+  RESULT_VARIABLE status)
 if(NOT status EQUAL 0)
   message(FATAL_ERROR "the core's tests fail")
 endif()

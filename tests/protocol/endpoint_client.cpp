@@ -63,13 +63,12 @@ TEST_CASE("4.1: a client's request is exact [K-01]") {
   CHECK(full.machine.connect({.where = parse_uri("wss://[::1]:8443?q=1"),
                               .subprotocols = protocols,
                               .origin = "http://example.com",
-                              .headers = more,
-                              .extensions = "x-test; a=1"}) == refusal::none);
+                              .headers = more}) == refusal::none);
   CHECK(full.taken() ==
         "GET /?q=1 HTTP/1.1\r\nHost: [::1]:8443\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
         "Origin: http://example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\n"
-        "Sec-WebSocket-Extensions: x-test; a=1\r\nCookie: a=b\r\nAuthorization: Basic eDp5\r\n\r\n");
+        "Cookie: a=b\r\nAuthorization: Basic eDp5\r\n\r\n");
 
   bench standard(client, sample);
   CHECK(standard.machine.connect(asking("wss://h:443/")) == refusal::none);

@@ -264,7 +264,6 @@ TEST_CASE("9110 15.2.2: what accept() is given must be writable; a refusal chang
   for (header_field const& field : bad) CHECK(b.machine.accept({.headers = {&field, 1}}) == refusal::invalid_header);
   for (char const* const never_offered : {"mqtt", "chat\r\n", "Chat", "chat, superchat"})
     CHECK(b.machine.accept({.subprotocol = never_offered}) == refusal::invalid_header);
-  CHECK(b.machine.accept({.extensions = "x\r\ny"}) == refusal::invalid_header);
   CHECK(b.taken().empty());
   CHECK(b.machine.wants_upgrade());
   header_field const good[] = {{"Set-Cookie", "a=b"}, {"X-Trace", ""}};

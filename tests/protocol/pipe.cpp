@@ -27,13 +27,18 @@ void queue(machine& p, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) at[i] = std::byte{'x'};
 }
 
+void consume(machine& p, std::size_t n, instant t) {
+  p.out.consume(n);
+  p.note_sent(n, t);
+}
+
 // The transport takes at most n bytes.
 std::size_t transmit(machine& p, std::size_t n, instant t) {
   bytes_view spans[4];
   std::size_t all = 0;
   for (std::size_t i = p.gather(spans); i-- != 0;) all += spans[i].size();
   std::size_t const sent = all < n ? all : n;
-  p.consume_output(sent, t);
+  consume(p, sent, t);
   return sent;
 }
 
@@ -54,7 +59,7 @@ TEST_CASE("a pipe knows the time that it was last told") {
   test::exact_copy const one(1);
   p.receive(one.view(), after(seconds(1)), limit);
   CHECK(p.now() == after(seconds(1)));
-  p.consume_output(0, after(seconds(2)));
+  consume(p, 0, after(seconds(2)));
   CHECK(p.now() == after(seconds(2)));
   static_cast<void>(p.advance(after(seconds(3)), timeout));
   CHECK(p.now() == after(seconds(3)));

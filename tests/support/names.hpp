@@ -12,33 +12,7 @@
 /// The names of enumerators, for vectors, traces and the messages of failed tests.
 namespace test {
 
-inline std::string name(purews::error e) {
-  static constexpr char const* names[] = {"none",
-                                          "unmasked_frame",
-                                          "masked_frame",
-                                          "reserved_bit",
-                                          "unknown_opcode",
-                                          "length_not_minimal",
-                                          "length_too_large",
-                                          "control_fragmented",
-                                          "control_too_long",
-                                          "unexpected_continuation",
-                                          "expected_continuation",
-                                          "invalid_utf8",
-                                          "close_payload_short",
-                                          "close_code_invalid",
-                                          "close_reason_utf8",
-                                          "frame_too_big",
-                                          "message_too_big",
-                                          "too_many_fragments",
-                                          "out_of_memory",
-                                          "handshake_timeout",
-                                          "pong_timeout",
-                                          "close_timeout",
-                                          "write_timeout"};
-  auto const i = static_cast<std::size_t>(e);
-  return i < std::size(names) ? names[i] : "handshake error " + std::to_string(i);
-}
+inline std::string name(purews::error e) { return std::string(purews::rule(e)); }
 
 inline std::string name(purews::refusal r) {
   static constexpr char const* names[] = {

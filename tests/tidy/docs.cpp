@@ -64,8 +64,8 @@ void check_block(tree const& files, file const& page, std::size_t fence, std::ve
     out.push_back({page.path, fence, path + " is not built: name a file of examples/ or tests/"});
 }
 
-// Code in the README and in docs/ is C++ or CMake, and each of its blocks is a part of a file that is built. Commands and
-// other text may name their file, and then are checked too.
+// Code in the README and in docs/ is C++ or CMake, and each of its blocks is a part of a file that is built. Commands
+// and other text may name their file, and then are checked too.
 void check_code(tree const& files, file const& page, report& out) {
   for (std::size_t line = 0; line < page.lines.size(); ++line) {
     if (!page.lines[line].starts_with("```")) continue;

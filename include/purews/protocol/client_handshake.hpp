@@ -4,6 +4,7 @@
 #include "../wire/accept_key.hpp"
 #include "../wire/text_writer.hpp"
 #include "../wire/upgrade.hpp"
+#include "options.hpp"
 #include "refusal.hpp"
 
 namespace purews::inline v0 {
@@ -21,22 +22,22 @@ struct client_request {
   subprotocol_use subprotocol = subprotocol_use::optional;
   std::string_view origin{};                ///< empty: none, as is usual outside browsers
   std::span<header_field const> headers{};  ///< more headers, such as Authorization and Cookie
-  std::string_view extensions{};            ///< the value of Sec-WebSocket-Extensions; empty: none is offered
+  extension_use extension = extension_use::negotiated;
 };
 
 /// Checks what the application gave: refusal::invalid_uri, or refusal::invalid_header for a header that is not
 /// writable (see are_writable), an Origin among them, or subprotocols that are not distinct tokens.
 [[nodiscard]] inline refusal validate(client_request const& request) noexcept {
   if (!request.where.valid()) return refusal::invalid_uri;
-  if (!are_writable(request.headers) || !is_field_value(request.origin) || !is_field_value(request.extensions))
-    return refusal::invalid_header;
+  if (!are_writable(request.headers) || !is_field_value(request.origin)) return refusal::invalid_header;
   for (header_field const& field : request.headers)
     if (iequals(field.name, "Origin")) return refusal::invalid_header;
   return are_subprotocols(request.subprotocols) ? refusal::none : refusal::invalid_header;
 }
 
 /// Writes or counts a request. RFC 6455 section 4.1.
-inline std::size_t put_request(text_writer out, client_request const& request, std::string_view key) noexcept {
+inline std::size_t put_request(text_writer out, client_request const& request, std::string_view extensions,
+                               std::string_view key) noexcept {
   uri const& where = request.where;
   out.put("GET ").put(where.target.starts_with('/') ? "" : "/").put(where.target).put(" HTTP/1.1\r\n");
   out.put("Host: ").put(where.server.written);
@@ -50,21 +51,23 @@ inline std::size_t put_request(text_writer out, client_request const& request, s
       out.put(i == 0 ? "" : ", ").put(request.subprotocols[i]);
     out.put("\r\n");
   }
-  if (!request.extensions.empty()) out.put_field(header_name::extensions, request.extensions);
+  if (!extensions.empty()) out.put_field(header_name::extensions, extensions);
   return out.put_fields(request.headers).put("\r\n").size();
 }
 
-/// How many bytes write_request writes.
-inline std::size_t request_size(client_request const& request) noexcept {
+/// How many bytes write_request writes. `extensions` is the value of Sec-WebSocket-Extensions; empty: none is offered.
+inline std::size_t request_size(client_request const& request, std::string_view extensions) noexcept {
+  PUREWS_ASSERT(is_field_value(extensions));
   constexpr std::string_view as_long_as_any = "dGhlIHNhbXBsZSBub25jZQ==";
-  return put_request(text_writer(), request, as_long_as_any);
+  return put_request(text_writer(), request, extensions, as_long_as_any);
 }
 
 /// Writes the request to the front of `out` and returns its size. `key` is make_key of 16 fresh random bytes.
 /// Preconditions (asserted): `out` has room for request_size bytes; the key has 24 characters.
-inline std::size_t write_request(bytes out, client_request const& request, std::string_view key) noexcept {
+inline std::size_t write_request(bytes out, client_request const& request, std::string_view extensions,
+                                 std::string_view key) noexcept {
   PUREWS_ASSERT(key.size() == 24);
-  return put_request(text_writer(out), request, key);
+  return put_request(text_writer(out), request, extensions, key);
 }
 
 /// Reads a server's answer and skips the interim ones (100, 103, ...) before it. RFC 9110 section 15.2.
@@ -107,7 +110,8 @@ class answer_reader {
 struct answer_judgement {
   error fault = error::none;       ///< answer_status: the server did not switch; see http_response::status()
   std::string_view subprotocol{};  ///< empty: none. Borrows client_request::subprotocols
-  std::string_view extensions{};   ///< what the server chose, unchecked, if any was offered. Borrows the answer
+  std::size_t extension_headers = 0;
+  std::string_view extensions{};  ///< what the server chose, unchecked. Borrows the answer
 };
 
 /// Judges the subprotocol: at most one header, with exactly one of those that were offered. RFC 6455 section 4.1.
@@ -123,9 +127,9 @@ inline answer_judgement judge_subprotocol(http_response const& answer, client_re
   return {.fault = error::answer_subprotocol};
 }
 
-/// Judges a server's answer to `request`, which was sent with `key`. With no fault the connection is open. If
-/// extensions were offered, those that the server chose must still be checked by whoever offered them; without an
-/// offer any is a fault. RFC 6455 section 4.1.
+/// Judges a server's answer to `request`, which was sent with `key`. With no fault the connection is open, but for the
+/// extensions: without an offer any is a fault, and what was chosen must be checked by whoever offered it.
+/// RFC 6455 section 4.1.
 inline answer_judgement judge_answer(http_response const& answer, client_request const& request,
                                      std::string_view key) noexcept {
   if (answer.status() != 101) return {.fault = error::answer_status};
@@ -139,7 +143,8 @@ inline answer_judgement judge_answer(http_response const& answer, client_request
   answer_judgement result = judge_subprotocol(answer, request);
   if (result.fault != error::none) return result;
   auto const [headers, extensions] = answer.match(header_name::extensions);
-  if (headers > 1 || (headers == 1 && request.extensions.empty())) return {.fault = error::answer_extension};
+  if (headers > 1) return {.fault = error::answer_extension};
+  result.extension_headers = headers;
   result.extensions = extensions;
   return result;
 }

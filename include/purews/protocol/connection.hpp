@@ -2,8 +2,7 @@
 #pragma once
 
 #include "decoder.hpp"
-#include "encoder.hpp"
-#include "pipe.hpp"
+#include "outbox.hpp"
 
 namespace purews::inline v0 {
 
@@ -19,18 +18,33 @@ class connection {
   connection(connection const&) = delete;
   connection& operator=(connection const&) = delete;
 
+  /// Lets messages be compressed: for a connection without an opening handshake, which otherwise decides on it. The
+  /// codec belongs to the connection from now on. Refuses: out_of_memory, and the codec is destroyed.
+  /// Precondition (asserted): there is none yet.
+  [[nodiscard]] refusal use(message_codec& codec) noexcept { return outbox_.use(codec); }
+
+  /// Keeps the last frame headers in `to`, from now on; it must outlive the connection. Refuses: out_of_memory.
+  [[nodiscard]] refusal record(flight_recorder& to) noexcept { return outbox_.record(to, pipe_.now()); }
+
   // What the application says. A refusal leaves everything as it was.
 
-  /// Queues a whole message; the payload is copied. Refuses: not_open, queue_full, message_open, invalid_utf8,
-  /// out_of_memory. RFC 6455 section 5.6.
-  [[nodiscard]] refusal send(opcode op, bytes_view payload) noexcept;
-  [[nodiscard]] refusal send(std::string_view text) noexcept { return send(opcode::text, as_bytes(text)); }
+  /// Queues a whole message; the payload is copied. `how` says what happens when the peer reads too slowly. Refuses:
+  /// not_open, queue_full, message_open, invalid_utf8, out_of_memory. RFC 6455 section 5.6.
+  [[nodiscard]] refusal send(opcode op, bytes_view payload, send_options const& how = {}) noexcept {
+    return submit({.op = op, .payload = payload, .how = how});
+  }
+  [[nodiscard]] refusal send(std::string_view text, send_options const& how = {}) noexcept {
+    return send(opcode::text, as_bytes(text), how);
+  }
 
   /// Queues a message that is shared with other connections. Refuses as above, without invalid_utf8.
-  [[nodiscard]] refusal send(prepared_message const& shared) noexcept;
+  [[nodiscard]] refusal send(prepared_message const& shared, send_options const& how = {}) noexcept {
+    return submit({.op = shared.op(), .shared = &shared, .how = how});
+  }
 
-  /// Queues one fragment of a message. Refuses as above. RFC 6455 section 5.4.
-  [[nodiscard]] refusal send_fragment(opcode op, bytes_view payload, fragment position) noexcept;
+  /// Queues one fragment of a message; the first decides on its compression. Refuses as above. RFC 6455 section 5.4.
+  [[nodiscard]] refusal send_fragment(opcode op, bytes_view payload, fragment position,
+                                      compression compress = compression::automatic) noexcept;
 
   /// Queues a ping of at most 125 bytes. Refuses: not_open, payload_too_long, out_of_memory. RFC 6455 section 5.5.2.
   [[nodiscard]] refusal ping(bytes_view payload = {}) noexcept;
@@ -45,12 +59,17 @@ class connection {
 
   state current() const noexcept { return state_; }
   role own_role() const noexcept { return own_; }
-  std::size_t queued_bytes() const noexcept { return pipe_.out.size(); }
+  /// Output that waits for the peer, in bytes; what is not yet compressed counts as it is.
+  std::size_t queued_bytes() const noexcept { return pipe_.out.size() + outbox_.waiting_bytes(); }
+  /// How many messages were dropped because the peer read too slowly: see overflow.
+  drop_counts dropped() const noexcept { return outbox_.dropped(); }
+  /// After failed: where the frame begins that broke the rule, or that was being read, among all bytes received.
+  std::uint64_t fault_offset() const noexcept { return pipe_.received(); }
 
   // byte_machine
 
   bool wants_input() const noexcept {
-    return !pipe_.eof() && (pipe_.finishing() || pipe_.out.size() <= with_->limit.queue_bytes_high);
+    return !pipe_.eof() && (pipe_.finishing() || queued_bytes() <= with_->limit.queue_bytes_high);
   }
   bytes receive_room() noexcept { return pipe_.finishing() || !pipe_.in.empty() ? bytes{} : decoder_.receive_room(); }
   void receive(bytes in, instant t) noexcept;
@@ -58,7 +77,10 @@ class connection {
   event next() noexcept;
   void park() noexcept { pipe_.park(); }
   void lend_output(bytes room) noexcept { pipe_.lend_output(room); }
-  std::size_t gather(std::span<bytes_view> spans) noexcept { return pipe_.gather(spans); }
+  std::size_t gather(std::span<bytes_view> spans) noexcept {
+    outbox_.refill(pipe_, *with_);
+    return pipe_.gather(spans);
+  }
   void consume_output(std::size_t n, instant t) noexcept;
   transport_action transport() const noexcept { return pipe_.transport(); }
   instant deadline() const noexcept;
@@ -69,19 +91,23 @@ class connection {
 
   event next_of_any_kind() noexcept;
   void move(trigger why) noexcept { state_ = next_state(state_, why); }
-  refusal may_send() const noexcept;
+  refusal submit(outgoing const& what) noexcept;
+  instant end_of_life() const noexcept;
   refusal queue_close(status_code code, std::string_view reason) noexcept;
   void fail(error what) noexcept;
   void end(event const& terminal, ending how) noexcept;
+  void finish(ending how) noexcept;
   event handle(event const& received) noexcept;
   event handle_close(event const& received) noexcept;
   void wake_timers(instant t) noexcept;
+  void check_idle(instant t) noexcept;
   bool alive() const noexcept { return state_ == state::open || state_ == state::closing; }
 
   options const* with_;
+  instant begun_;  // open since then; before that, when the opening handshake began
   pipe pipe_;
   decoder decoder_;
-  encoder encoder_;
+  outbox outbox_;
   event terminal_{};               // reported once, by the next next()
   instant heard_;                  // when the peer was last heard of
   instant waiting_since_ = never;  // since when we wait: for a pong (open) or for the peer's Close (closing)
@@ -93,33 +119,27 @@ class connection {
 };
 
 inline connection::connection(role own, options const& with, instant now) noexcept
-    : with_(&with), pipe_(now), decoder_(own), encoder_(own), heard_(now), own_(own) {
+    : with_(&with), begun_(now), pipe_(now), decoder_(own), outbox_(own), heard_(now), own_(own) {
   PUREWS_ASSERT(own == role::server || with.entropy != nullptr);
 }
 
-inline refusal connection::may_send() const noexcept {
+inline refusal connection::submit(outgoing const& what) noexcept {
   if (state_ != state::open) return refusal::not_open;
-  return pipe_.out.size() > with_->limit.queue_bytes_max ? refusal::queue_full : refusal::none;
+  refusal const result = outbox_.message(pipe_, what, *with_);
+  if (result == refusal::queue_full && what.how.when_full == overflow::close)
+    static_cast<void>(close(status_code::try_again_later, "too slow"));
+  return result;
 }
 
-inline refusal connection::send(opcode op, bytes_view payload) noexcept {
-  if (refusal const why = may_send(); why != refusal::none) return why;
-  return encoder_.message(pipe_.out, op, payload, *with_);
-}
-
-inline refusal connection::send(prepared_message const& shared) noexcept {
-  if (refusal const why = may_send(); why != refusal::none) return why;
-  return encoder_.message(pipe_.out, shared, *with_);
-}
-
-inline refusal connection::send_fragment(opcode op, bytes_view payload, fragment position) noexcept {
-  if (refusal const why = may_send(); why != refusal::none) return why;
-  return encoder_.piece(pipe_.out, op, payload, position, *with_);
+inline refusal connection::send_fragment(opcode op, bytes_view payload, fragment position,
+                                         compression compress) noexcept {
+  if (state_ != state::open) return refusal::not_open;
+  bool const last = position == fragment::last;
+  return outbox_.piece(pipe_, {.op = op, .payload = payload, .last = last, .how = {.compress = compress}}, *with_);
 }
 
 inline refusal connection::ping(bytes_view payload) noexcept {
-  if (state_ != state::open) return refusal::not_open;
-  return encoder_.control(pipe_.out, opcode::ping, payload, *with_);
+  return state_ == state::open ? outbox_.control(pipe_, opcode::ping, payload, *with_) : refusal::not_open;
 }
 
 inline refusal connection::close(status_code code, std::string_view reason) noexcept {
@@ -141,6 +161,7 @@ inline void connection::abort() noexcept {
   state_ = state::closed;
   terminal_ = {};
   pipe_.finish(ending::at_once);
+  outbox_.free_codec();
 }
 
 inline void connection::receive(bytes in, instant t) noexcept {
@@ -158,14 +179,15 @@ inline void connection::receive_eof(instant t) noexcept {
 
 inline event connection::next() noexcept {
   event whole;
-  if (state_ == state::open && decoder_.next_whole(pipe_.in, *with_, whole)) return whole;
+  if (state_ == state::open && !outbox_.recording() && decoder_.next_whole(pipe_.in, *with_, whole)) return whole;
   return next_of_any_kind();
 }
 
 inline event connection::next_of_any_kind() noexcept {
   if (pipe_.broken() && alive()) fail(error::out_of_memory);
+  if (outbox_.recording()) outbox_.has().recorder->tell_time(pipe_.now());
   while (alive()) {
-    event const received = decoder_.next(pipe_.in, *with_);
+    event const received = decoder_.next(pipe_.in, *with_, outbox_.has());
     if (received.what == kind::none) {
       pipe_.in.release();  // an idle connection keeps no input
       if (!pipe_.eof()) return {};
@@ -181,7 +203,9 @@ inline event connection::next_of_any_kind() noexcept {
 }
 
 inline void connection::consume_output(std::size_t n, instant t) noexcept {
-  pipe_.consume_output(n, t);
+  pipe_.out.consume(n);
+  outbox_.refill(pipe_, *with_);  // nothing waits while the output is empty
+  pipe_.note_sent(n, t);
   wake_timers(t);
 }
 
@@ -195,6 +219,10 @@ inline instant connection::deadline() const noexcept {
   } else if (state_ == state::open && !paused_) {
     mine = awaiting_ ? waiting_since_ + timeout.pong : heard_ + timeout.ping;
   }
+  if (state_ == state::open) {
+    if (instant const end = end_of_life(); end < mine) mine = end;
+    if (instant const trim = outbox_.trim_deadline(timeout); trim < mine) mine = trim;
+  }
   return mine < first ? mine : first;
 }
 
@@ -202,6 +230,7 @@ inline void connection::advance(instant t) noexcept {
   timeouts const& timeout = with_->timeout;
   if (error const late = pipe_.advance(t, timeout); late != error::none) fail(late);
   wake_timers(t);
+  check_idle(t);
   if (state_ == state::closing) {
     if (t >= waiting_since_ + timeout.close) {
       fail(error::close_timeout);
@@ -216,6 +245,23 @@ inline void connection::advance(instant t) noexcept {
       if (ping() != refusal::none) fail(error::out_of_memory);
     }
   }
+}
+
+// Leaves when its life is over, and gives back the memory of a codec that was not used for a while.
+inline void connection::check_idle(instant t) noexcept {
+  if (state_ != state::open) return;
+  if (t >= outbox_.trim_deadline(with_->timeout)) outbox_.trim();
+  if (t < end_of_life()) return;
+  if (close(status_code::going_away) != refusal::none) return fail(error::out_of_memory);
+  waiting_since_ = t;
+}
+
+inline instant connection::end_of_life() const noexcept {
+  duration const life = with_->timeout.lifetime;
+  if (life == forever) return never;
+  // Fibonacci hashing: neighbouring instants fall far apart.
+  std::uint64_t const spread = static_cast<std::uint64_t>(begun_.ns) * 0x9E37'79B9'7F4A'7C15U >> 48;  // of 2^16
+  return begun_ + duration{life.ns - (life.ns >> 19) * static_cast<std::int64_t>(spread)};
 }
 
 // Starts what waits for a time, and lets the timers that stood still during a pause begin anew.
@@ -237,7 +283,7 @@ inline refusal connection::queue_close(status_code code, std::string_view reason
     copy_bytes(payload + 2, as_bytes(reason));
     size = 2 + reason.size();
   }
-  refusal const result = encoder_.control(pipe_.out, opcode::close, {payload, size}, *with_);
+  refusal const result = outbox_.control(pipe_, opcode::close, {payload, size}, *with_);
   if (result != refusal::none) return result;
   close_sent_ = true;
   pipe_.out.forget_newest_ping();  // its pong would follow the Close frame
@@ -248,6 +294,7 @@ inline refusal connection::queue_close(status_code code, std::string_view reason
 inline void connection::fail(error what) noexcept {
   if (!alive()) return;
   status_code const code = status_for(what);
+  pipe_.note_fault(pipe_.in.unread().size() + decoder_.frame_bytes_taken());
   bool const told = close_sent_ || code == status_code::none || queue_close(code, {}) == refusal::none;
   end({.what = kind::failed, .fault = what, .code = code == status_code::none ? status_code::abnormal : code},
       told && !pipe_.broken() ? ending::shut_first : ending::at_once);
@@ -256,7 +303,14 @@ inline void connection::fail(error what) noexcept {
 inline void connection::end(event const& terminal, ending how) noexcept {
   move(terminal.what == kind::failed ? trigger::failed : terminal.clean ? trigger::close_received : trigger::ended);
   terminal_ = terminal;
-  pipe_.finish(how);
+  finish(how);
+}
+
+// What waits is encoded now, so that the memory of the codec need not be kept until it is sent.
+inline void connection::finish(ending how) noexcept {
+  bool const was_broken = pipe_.broken();
+  how == ending::at_once ? outbox_.free_codec() : outbox_.finish(pipe_, *with_);
+  pipe_.finish(pipe_.broken() && !was_broken ? ending::at_once : how);
 }
 
 // What a received event means in this state; none if it is not for the application.
@@ -264,11 +318,12 @@ inline event connection::handle(event const& received) noexcept {
   switch (received.what) {
     case kind::message:
     case kind::fragment:
+      outbox_.note_codec_used(pipe_.now());
       // RFC 6455 5.5.1: after our Close the peer's data may be ignored.
       return state_ == state::open ? received : event{};
     case kind::ping:
       if (state_ != state::open) return {};
-      if (encoder_.pong(pipe_.out, received.payload, *with_) != refusal::none) {
+      if (outbox_.pong(pipe_, received.payload, *with_) != refusal::none) {
         fail(error::out_of_memory);
         return {};
       }
@@ -294,7 +349,7 @@ inline event connection::handle_close(event const& received) noexcept {
   report.clean = true;
   move(trigger::close_received);
   // RFC 6455 7.1.1: the server closes first.
-  pipe_.finish(own_ == role::server ? ending::shut_first : ending::await_peer);
+  finish(own_ == role::server ? ending::shut_first : ending::await_peer);
   return report;
 }
 

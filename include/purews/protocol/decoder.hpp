@@ -3,6 +3,7 @@
 
 #include "../wire/masking.hpp"
 #include "../wire/utf8.hpp"
+#include "attachments.hpp"
 #include "event.hpp"
 #include "input.hpp"
 #include "options.hpp"
@@ -21,8 +22,9 @@ class decoder {
 
   /// Parses the next event from `in`: message, fragment, ping, pong, closed (the peer's Close: its code, and the
   /// reason as payload), failed, or none when more input is needed. The payload is a view into the input or into the
-  /// decoder, valid until the following call. After `failed` it must not be called again. RFC 6455 section 5.
-  event next(input& in, options const& with) noexcept;
+  /// decoder, valid until the following call. After `failed` it must not be called again. RSV1 is a fault unless `has`
+  /// a codec. RFC 6455 section 5, RFC 7692 section 6.
+  event next(input& in, options const& with, attachments const& has = {}) noexcept;
 
   /// Takes a message that lies whole in the input as one plain frame, which is what nearly all are. False, with
   /// nothing changed, for everything else and for every fault: next() deals with those.
@@ -35,47 +37,64 @@ class decoder {
   /// Whether a message or a frame has begun and is not finished.
   bool inside_message() const noexcept { return where_ == message_state::inside || in_frame_ || carried_ != 0; }
 
+  /// How many bytes of the frame that is being read are taken from the input: after `failed`, of the faulty one.
+  std::uint64_t frame_bytes_taken() const noexcept {
+    return in_frame_ ? frame_header_size(frame_.length, frame_.masked) + frame_.length - left_ : carried_;
+  }
+
   /// Gives back all memory.
   void reset() noexcept { assembled_.clear(); }
 
  private:
-  bool read_header(input& in, options const& with, error& fault) noexcept;
-  error check_start(unsigned first, unsigned second) const noexcept;
+  bool read_header(input& in, options const& with, attachments const& has, error& fault) noexcept;
+  error check_start(unsigned first, unsigned second, reserved_bits allowed) const noexcept;
   error begin_frame(options const& with) noexcept;
+  error count_bytes(limits const& limit) noexcept;
   event whole_message(input& in) noexcept;
   event piece(input& in, options const& with) noexcept;
+  event compressed_piece(input& in, options const& with, message_codec& codec) noexcept;
+  std::uint64_t inflated_bytes_max(limits const& limit) const noexcept;
+  void end_frame() noexcept;
   event end_message() noexcept;
   event control(input& in) noexcept;
   void settle() noexcept;
   static event fail(error what) noexcept { return {.what = kind::failed, .fault = what, .code = status_for(what)}; }
   static event control_event(opcode op, bytes payload) noexcept;
 
-  frame_header frame_{};             // the frame that is being read
-  std::uint64_t left_ = 0;           // payload bytes of it that are still to come
-  std::uint64_t message_bytes_ = 0;  // of the message so far, earlier frames included
-  std::uint32_t fragments_ = 0;      // of the message so far
-  std::uint8_t control_bytes_ = 0;   // of a cut control frame, at the end of assembled_
-  std::uint8_t carried_ = 0;         // bytes of a cut header, in carry_
+  frame_header frame_{};                // the frame that is being read
+  std::uint64_t left_ = 0;              // payload bytes of it that are still to come
+  std::uint64_t message_bytes_ = 0;     // of the message so far, earlier frames included; inflated
+  std::uint64_t compressed_bytes_ = 0;  // of a compressed message, with all of this frame
+  std::size_t unmasked_ = 0;            // bytes at the front of the input that are unmasked already
+  std::uint32_t fragments_ = 0;         // of the message so far
+  std::uint8_t control_bytes_ = 0;      // of a cut control frame, at the end of assembled_
+  std::uint8_t carried_ = 0;            // bytes of a cut header, in carry_
   role own_;
   message_state where_ = message_state::between;
   opcode message_op_ = opcode::binary;
   bool in_frame_ = false;
-  bool delivered_ = false;  // the last event was a view of assembled_
+  bool delivered_ = false;   // the last event was a view of assembled_
+  bool compressed_ = false;  // the message is
   utf8_validator text_{};
   std::byte carry_[frame_header_bytes_max];
   buffer assembled_;
 };
 
-inline event decoder::next(input& in, options const& with) noexcept {
+inline event decoder::next(input& in, options const& with, attachments const& has) noexcept {
   if (delivered_) settle();
   for (;;) {
     if (!in_frame_) {
       error fault = error::none;
-      if (!read_header(in, with, fault)) return fault == error::none ? event{} : fail(fault);
+      if (!read_header(in, with, has, fault)) return fault == error::none ? event{} : fail(fault);
     }
     if (is_control(frame_.op)) {
       if (event const e = control(in); e.what != kind::none) return e;
       return {};
+    }
+    if (compressed_) {
+      event const e = compressed_piece(in, with, *has.codec);
+      if (e.what != kind::none || in_frame_) return e;
+      continue;
     }
     bool const whole = frame_.fin && where_ == message_state::between && left_ == frame_.length &&
                        with.deliver == delivery::whole && in.unread().size() >= left_;
@@ -125,7 +144,8 @@ inline bytes decoder::receive_room() noexcept {
   // Below this the loop's scratch serves better: it can bring the following frames by the same call.
   constexpr std::uint64_t worth_bytes = 16U << 10;
   constexpr std::uint64_t first_bytes = 64U << 10;
-  if (!in_frame_ || delivered_ || is_control(frame_.op) || left_ < worth_bytes || assembled_.size() == 0) return {};
+  if (!in_frame_ || delivered_ || compressed_ || is_control(frame_.op) || left_ < worth_bytes || assembled_.size() == 0)
+    return {};
   // The buffer at most doubles: memory follows what came, not what was announced.
   std::uint64_t const grown = assembled_.size() > first_bytes ? assembled_.size() : first_bytes;
   auto const wanted = static_cast<std::size_t>(left_ < grown ? left_ : grown);
@@ -135,8 +155,8 @@ inline bytes decoder::receive_room() noexcept {
 
 // The fields of a frame that show in its first two bytes. Anything wrong with them is reported before the rest of
 // the header is looked at, so that the way in which the input was cut cannot change what is reported.
-inline error decoder::check_start(unsigned first, unsigned second) const noexcept {
-  error const fault = first_byte_errors.of[static_cast<int>(where_)][static_cast<int>(reserved_bits::none)][first];
+inline error decoder::check_start(unsigned first, unsigned second, reserved_bits allowed) const noexcept {
+  error const fault = first_byte_errors.of[static_cast<int>(where_)][static_cast<int>(allowed)][first];
   if (fault != error::none) return fault;
   bool const masked = (second & 0x80U) != 0;
   // RFC 6455 5.1: "The server MUST close the connection upon receiving a frame that is not masked", and the reverse.
@@ -146,12 +166,13 @@ inline error decoder::check_start(unsigned first, unsigned second) const noexcep
 }
 
 // Reads one header, whole or in pieces. False: more input is needed, or `fault` is set.
-inline bool decoder::read_header(input& in, options const& with, error& fault) noexcept {
+inline bool decoder::read_header(input& in, options const& with, attachments const& has, error& fault) noexcept {
+  reserved_bits const allowed = has.codec != nullptr ? reserved_bits::rsv1 : reserved_bits::none;
   frame_header_result result;
   if (carried_ == 0) {
     bytes const at = in.unread();
     if (at.size() >= 2) {
-      fault = check_start(std::to_integer<unsigned>(at[0]), std::to_integer<unsigned>(at[1]));
+      fault = check_start(std::to_integer<unsigned>(at[0]), std::to_integer<unsigned>(at[1]), allowed);
       if (fault != error::none) return false;
     }
     result = read_frame_header(at);
@@ -175,7 +196,7 @@ inline bool decoder::read_header(input& in, options const& with, error& fault) n
       in.drop(taken);
       carried_ = static_cast<std::uint8_t>(carried_ + taken);
       if (carried_ < 2) continue;
-      fault = check_start(std::to_integer<unsigned>(carry_[0]), std::to_integer<unsigned>(carry_[1]));
+      fault = check_start(std::to_integer<unsigned>(carry_[0]), std::to_integer<unsigned>(carry_[1]), allowed);
       if (fault != error::none) return false;
     }
     carried_ = 0;
@@ -183,6 +204,7 @@ inline bool decoder::read_header(input& in, options const& with, error& fault) n
   fault = result.fault;
   if (fault != error::none) return false;
   frame_ = result.header;
+  has.note(flight_recorder::direction::received, frame_);
   fault = begin_frame(with);
   return fault == error::none;
 }
@@ -196,15 +218,31 @@ inline error decoder::begin_frame(options const& with) noexcept {
   if (where_ == message_state::between) {
     message_op_ = frame_.op;
     message_bytes_ = 0;
+    compressed_bytes_ = 0;
+    compressed_ = frame_.rsv != 0;
     fragments_ = 0;
     text_.reset();
   }
-  // RFC 6455 10.4. In the form of a subtraction, because a sum could wrap.
-  if (frame_.length > limit.message_bytes_max - message_bytes_) return error::message_too_big;
+  if (error const fault = count_bytes(limit); fault != error::none) return fault;
   // Fragments that carry nothing count too.
   if (!(frame_.fin && where_ == message_state::between) && ++fragments_ > limit.fragments_max)
     return error::too_many_fragments;
-  message_bytes_ += frame_.length;
+  return error::none;
+}
+
+// RFC 6455 10.4. In the form of a subtraction, because a sum could wrap.
+inline error decoder::count_bytes(limits const& limit) noexcept {
+  if (!compressed_) {
+    if (frame_.length > limit.message_bytes_max - message_bytes_) return error::message_too_big;
+    message_bytes_ += frame_.length;
+    return error::none;
+  }
+  // What no sender needs for a message within the limit: blocks that carry nothing would burn time for ever.
+  std::uint64_t const overhead = limit.message_bytes_max / 8 + limit.message_bytes_max / 64 + 64;
+  std::uint64_t const most =
+      limit.message_bytes_max > UINT64_MAX - overhead ? UINT64_MAX : limit.message_bytes_max + overhead;
+  if (frame_.length > most - compressed_bytes_) return error::compressed_too_big;
+  compressed_bytes_ += frame_.length;
   return error::none;
 }
 
@@ -212,7 +250,7 @@ inline error decoder::begin_frame(options const& with) noexcept {
 inline event decoder::whole_message(input& in) noexcept {
   bytes const payload = in.unread().first(static_cast<std::size_t>(left_));
   in.drop(payload.size());
-  in_frame_ = false;
+  left_ = 0;
   if (frame_.op == opcode::text) {
     bool ascii = false;
     if (frame_.masked) ascii = mask_is_ascii(payload, frame_.key);
@@ -220,6 +258,7 @@ inline event decoder::whole_message(input& in) noexcept {
   } else if (frame_.masked) {
     mask(payload, frame_.key);
   }
+  in_frame_ = false;
   return {.what = kind::message, .op = frame_.op, .payload = payload};
 }
 
@@ -237,11 +276,8 @@ inline event decoder::piece(input& in, options const& with) noexcept {
   if (message_op_ == opcode::text && !plain && !text_.feed(part)) return fail(error::invalid_utf8);
   bool const frame_done = left_ == 0;
   bool const message_done = frame_done && frame_.fin;
-  if (frame_done) {
-    in_frame_ = false;
-    where_ = frame_.fin ? message_state::between : message_state::inside;
-  }
   if (message_done && message_op_ == opcode::text && !text_.finished()) return fail(error::invalid_utf8);
+  if (frame_done) end_frame();
   if (with.deliver == delivery::pieces) {
     if (size == 0 && !message_done) return {};
     return {.what = kind::fragment, .op = message_op_, .fin = message_done, .payload = part};
@@ -252,6 +288,66 @@ inline event decoder::piece(input& in, options const& with) noexcept {
     return fail(error::out_of_memory);
   }
   return message_done ? end_message() : event{};
+}
+
+// How much a compressed message may have become by the end of this frame. The ratio counts all that the frame
+// announces, so that the way in which the input was cut cannot change the outcome.
+inline std::uint64_t decoder::inflated_bytes_max(limits const& limit) const noexcept {
+  if (limit.inflate_ratio_max == 0) return limit.message_bytes_max;
+  constexpr std::uint64_t always_allowed = 64U << 10;
+  std::uint64_t const ratio = limit.inflate_ratio_max;
+  std::uint64_t const grown = compressed_bytes_ > UINT64_MAX / ratio ? UINT64_MAX : compressed_bytes_ * ratio;
+  std::uint64_t const allowed = grown > always_allowed ? grown : always_allowed;
+  return allowed < limit.message_bytes_max ? allowed : limit.message_bytes_max;
+}
+
+// Whatever part of a compressed data frame is there, inflated into assembled_. RFC 7692 section 7.2.2.
+inline event decoder::compressed_piece(input& in, options const& with, message_codec& codec) noexcept {
+  constexpr std::uint64_t room_bytes_max = 16U << 10;
+  std::uint64_t const most = inflated_bytes_max(with.limit);
+  for (;;) {
+    bytes const there = in.unread();
+    bytes const part = there.first(there.size() < left_ ? there.size() : static_cast<std::size_t>(left_));
+    if (frame_.masked && unmasked_ < part.size()) {
+      mask(part.subspan(unmasked_), frame_.key, static_cast<std::size_t>((frame_.length - left_ + unmasked_) & 3U));
+      unmasked_ = part.size();
+    }
+    bool const ends = frame_.fin && part.size() == left_;
+    if (part.empty() && left_ != 0) return {};
+    std::uint64_t const guess = part.size() < 64 ? 256 : part.size() * 4;
+    std::uint64_t const wanted = guess < room_bytes_max ? guess : room_bytes_max;
+    // One byte above the bound tells that it would be passed.
+    std::uint64_t const allowed = most - message_bytes_ < wanted ? most - message_bytes_ + 1 : wanted;
+    bytes room = assembled_.prepare(static_cast<std::size_t>(allowed));
+    if (room.empty()) return fail(error::out_of_memory);
+    room = room.first(static_cast<std::size_t>(allowed));
+    decoded const got = codec.decode(part, room, ends ? fragment::last : fragment::more);
+    in.drop(got.consumed);
+    left_ -= got.consumed;
+    unmasked_ -= frame_.masked ? got.consumed : 0;
+    if (got.fault != error::none) return fail(got.fault);
+    if (got.produced > most - message_bytes_)
+      return fail(most < with.limit.message_bytes_max ? error::inflate_ratio : error::message_too_big);
+    message_bytes_ += got.produced;
+    if (message_op_ == opcode::text && !text_.feed(room.first(got.produced))) return fail(error::invalid_utf8);
+    if (got.finished && message_op_ == opcode::text && !text_.finished()) return fail(error::invalid_utf8);
+    assembled_.commit(got.produced);
+    bool const more_output = got.produced == room.size() && !got.finished;
+    bool const frame_done = left_ == 0 && !more_output && (got.finished || !frame_.fin);
+    if (frame_done) end_frame();
+    if (got.finished && with.deliver == delivery::whole) return end_message();
+    if (got.finished || (got.produced != 0 && with.deliver == delivery::pieces)) {
+      delivered_ = true;
+      return {.what = kind::fragment, .op = message_op_, .fin = got.finished, .payload = assembled_.view()};
+    }
+    if (frame_done || (!more_output && part.size() == got.consumed)) return {};
+    PUREWS_ASSERT(got.consumed + got.produced != 0);
+  }
+}
+
+inline void decoder::end_frame() noexcept {
+  in_frame_ = false;
+  where_ = frame_.fin ? message_state::between : message_state::inside;
 }
 
 inline event decoder::end_message() noexcept {

@@ -64,9 +64,12 @@ class endpoint : private connection {
   void abort() noexcept;
   using connection::close;
   using connection::current;
+  using connection::dropped;
+  using connection::fault_offset;
   using connection::own_role;
   using connection::ping;
   using connection::queued_bytes;
+  using connection::record;
   using connection::send;
   using connection::send_fragment;
 
@@ -105,6 +108,7 @@ class endpoint : private connection {
     key_text key{};
     bytes_view answered{};
     std::string_view subprotocol{};
+    bool offered = false;  // an extension
 
     stage at = stage::reading;
   };
@@ -121,16 +125,16 @@ class endpoint : private connection {
   event read_request() noexcept;
   event take_request() noexcept;
   event read_answer() noexcept;
+  error take_extensions(answer_judgement const& found) noexcept;
+  void opened() noexcept;
   event wait_for_more() noexcept;
   event refuse(error why, ending how) noexcept;
   bool write_answer(http_answer const& with, std::string_view method, body_lifetime body) noexcept;
 
   opening* opening_ = nullptr;
-  instant begun_;
 };
 
-inline endpoint::endpoint(role own, options const& with, instant now) noexcept
-    : connection(own, with, now), begun_(now) {
+inline endpoint::endpoint(role own, options const& with, instant now) noexcept : connection(own, with, now) {
   state_ = state::connecting;
 }
 
@@ -143,17 +147,31 @@ inline refusal endpoint::accept(acceptance const& how) noexcept {
   if (!undecided() || !wants_upgrade()) return refusal::not_connecting;
   http_request const asked = request();
   if (refusal const why = validate(how, asked); why != refusal::none) return why;
-  std::size_t const size = accept_size(how);
+  message_extension::agreement agreed;
+  if (with_->extension != nullptr && how.extension == extension_use::negotiated)
+    agreed = with_->extension->accept(asked);
+  // RFC 6455 9.1: an extension that memory does not suffice for is not accepted, and the connection is open all the
+  // same.
+  if (agreed.codec != nullptr && use(*agreed.codec) != refusal::none) agreed = {};
+  std::string_view const extensions = agreed.answer.view();
+  std::size_t const size = accept_size(how, extensions);
   std::byte* const at = pipe_.out.allocate(size);
-  if (at == nullptr) return refusal::out_of_memory;
-  write_accept({at, size}, how, asked.header(header_name::key));
+  if (at == nullptr) {
+    outbox_.free_codec();
+    return refusal::out_of_memory;
+  }
+  write_accept({at, size}, how, extensions, asked.header(header_name::key));
   pipe_.out.pin();
   // RFC 6455 4.2.2: what follows the head are frames already.
   pipe_.in.drop(opening_->head.size());
   opening_->at = stage::opened;
-  move(trigger::upgraded);
-  heard_ = pipe_.now();
+  opened();
   return refusal::none;
+}
+
+inline void endpoint::opened() noexcept {
+  move(trigger::upgraded);
+  begun_ = heard_ = pipe_.now();
 }
 
 inline refusal endpoint::answer(http_answer const& with, body_lifetime body) noexcept {
@@ -171,7 +189,9 @@ inline refusal endpoint::connect(client_request const& request) noexcept {
   if (refusal const why = validate(request); why != refusal::none) return why;
   std::byte random[16];
   with_->entropy({random, sizeof random});
-  std::size_t const size = request_size(request);
+  message_extension::header_text offer;
+  if (with_->extension != nullptr && request.extension == extension_use::negotiated) offer = with_->extension->offer();
+  std::size_t const size = request_size(request, offer.view());
   if (!begin()) return refusal::out_of_memory;
   std::byte* const at = pipe_.out.allocate(size);
   if (at == nullptr) {
@@ -180,7 +200,8 @@ inline refusal endpoint::connect(client_request const& request) noexcept {
   }
   opening_->asked = request;
   opening_->key = make_key(random);
-  write_request({at, size}, request, opening_->key);
+  opening_->offered = offer.size != 0;
+  write_request({at, size}, request, offer.view(), opening_->key);
   return refusal::none;
 }
 
@@ -304,14 +325,23 @@ inline event endpoint::read_answer() noexcept {
       break;
   }
   opening_->answered = in;
-  answer_judgement const found = judge_answer(opening_->answers.answer(in), opening_->asked, opening_->key);
+  answer_judgement found = judge_answer(opening_->answers.answer(in), opening_->asked, opening_->key);
   opening_->at = stage::reported;
+  if (found.fault == error::none) found.fault = take_extensions(found);
   if (found.fault != error::none) return refuse(found.fault, ending::at_once);
   opening_->subprotocol = found.subprotocol;
   pipe_.in.drop(opening_->answers.size());
-  move(trigger::upgraded);
-  heard_ = pipe_.now();
+  opened();
   return {.what = kind::open};
+}
+
+// RFC 6455 4.1: the client fails the connection if the answer has an extension that it did not offer.
+inline error endpoint::take_extensions(answer_judgement const& found) noexcept {
+  if (found.extension_headers == 0) return error::none;
+  if (!opening_->offered) return error::answer_extension;
+  message_extension::agreement const agreed = with_->extension->confirm(found.extensions);
+  if (agreed.fault != error::none) return agreed.fault;
+  return agreed.codec == nullptr || use(*agreed.codec) == refusal::none ? error::none : error::out_of_memory;
 }
 
 // Nothing more can be said of the input that is there. It is kept, because the loop will use its room again.

@@ -21,10 +21,10 @@ enum class kind : std::uint8_t {
 /// One event: a small value, trivially copyable. `payload` is a view, valid until the following next() or park().
 struct event {
   kind what = kind::none;
-  opcode op = opcode::continuation;  ///< message, fragment: text or binary
-  bool fin = true;                   ///< fragment: the last piece of its message
-  bool clean = false;                ///< closed: both sides sent a Close frame. RFC 6455 section 7.1.4
-  error fault = error::none;         ///< failed: the rule that was broken
+  opcode op = opcode::continuation;      ///< message, fragment: text or binary
+  bool fin = true;                       ///< fragment: the last piece of its message
+  bool clean = false;                    ///< closed: both sides sent a Close frame. RFC 6455 section 7.1.4
+  error fault = error::none;             ///< failed: the rule that was broken
   status_code code = status_code::none;  ///< closed, failed: RFC 6455 section 7.1.5
   bytes payload{};  ///< message, fragment, ping, pong: the payload; closed: the reason; request: the body
 

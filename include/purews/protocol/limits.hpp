@@ -21,6 +21,11 @@ struct limits {
   /// Over it: Close 1008.
   std::uint32_t fragments_max = 131'072;
 
+  /// How many times longer than it came a compressed message may become; 0: as long as message_bytes_max allows. The
+  /// first 64 KiB are free. Stops: burning time with a few bytes (DEFLATE reaches 1,030). Over it: Close 1008. It is
+  /// off because ordinary text reaches hundreds; 100 suits servers whose clients type. RFC 7692 section 8.
+  std::uint32_t inflate_ratio_max = 0;
+
   /// Output that waits for the peer. A send is refused when the queue already exceeds it, so one message may pass it;
   /// control frames are exempt. Stops: a peer that asks and does not read.
   std::size_t queue_bytes_max = 1U << 20;
@@ -58,6 +63,13 @@ struct timeouts {
 
   /// With output waiting, the longest time in which the peer may take none of it. Stops: peers that do not read.
   duration write = seconds(10);
+
+  /// From its opening to our Close 1001, so that every client comes back to a balanced set of servers. Up to an eighth
+  /// of it earlier, spread by the instant of opening, so that those who came at once do not leave at once.
+  duration lifetime = forever;
+
+  /// After this long without a message to compress or to inflate, a connection gives the memory for it back.
+  duration idle_codec = seconds(10);
 
   /// How long input is thrown away after the end before the socket is closed.
   duration linger = seconds(1);

@@ -6,6 +6,11 @@
 
 namespace purews::inline v0 {
 
+class message_extension;
+
+/// Whether one connection uses options::extension, where its peer speaks it too.
+enum class extension_use : std::uint8_t { negotiated, none };
+
 /// How messages are delivered.
 enum class delivery : std::uint8_t {
   whole,   ///< one event a message
@@ -29,6 +34,9 @@ struct options {
   delivery deliver = delivery::whole;
   outgoing_text text = outgoing_text::checked;
   entropy_source entropy = nullptr;
+
+  /// What the opening handshake offers or accepts, such as a permessage_deflate; null: nothing.
+  message_extension const* extension = nullptr;
 };
 
 }  // namespace purews::inline v0

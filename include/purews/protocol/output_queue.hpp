@@ -25,6 +25,9 @@ class output_queue {
   std::size_t size() const noexcept { return room_used_ - room_sent_ + backlog_bytes_; }
   bool empty() const noexcept { return size() == 0; }
 
+  /// Whether something waits that did not fit into lent room: the transport is behind.
+  bool behind() const noexcept { return head_ != nullptr; }
+
   /// Lends room for frames; an empty span ends the loan and copies what is unsent. Returns false if that copy could
   /// not be made: the output is broken. Preconditions: one loan at a time, and no gather is outstanding at its end.
   [[nodiscard]] bool lend(bytes room) noexcept;

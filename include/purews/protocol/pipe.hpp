@@ -39,7 +39,17 @@ class pipe {
     if (!out.lend(room)) broken_ = true;
   }
   std::size_t gather(std::span<bytes_view> spans) noexcept;
-  void consume_output(std::size_t n, instant t) noexcept;
+
+  /// To be told after out.consume(n), when whatever follows at once is queued.
+  void note_sent(std::size_t n, instant t) noexcept;
+
+  /// Memory ran out: what should have been queued is lost, so that nothing after it may be sent.
+  void break_off() noexcept { broken_ = true; }
+
+  /// All bytes received so far; after a fault, those before the frame that broke a rule, of which and behind which
+  /// `bytes_since` were received.
+  std::uint64_t received() const noexcept { return received_; }
+  void note_fault(std::uint64_t bytes_since) noexcept { received_ -= bytes_since; }
 
   /// Parses nothing more: what is queued is sent, and then the transport ends in the given way.
   void finish(ending how) noexcept;
@@ -59,6 +69,7 @@ class pipe {
   }
 
   instant now_;
+  std::uint64_t received_ = 0;
   instant stalled_since_ = never;    // never: no output waits
   instant lingering_since_ = never;  // never: not lingering yet
   std::uint32_t discarded_ = 0;      // bytes thrown away while finishing
@@ -71,6 +82,7 @@ inline void pipe::receive(bytes more, instant t, limits const& limit) noexcept {
   PUREWS_ASSERT(!eof_);
   now_ = t;
   if (!finishing()) {
+    received_ += more.size();
     // Behind lost input nothing may be read as frames.
     if (!broken_ && !in.lend(more)) broken_ = true;
     return;
@@ -94,9 +106,8 @@ inline std::size_t pipe::gather(std::span<bytes_view> spans) noexcept {
   return ending_ == ending::at_once ? 0 : out.gather(spans);
 }
 
-inline void pipe::consume_output(std::size_t n, instant t) noexcept {
+inline void pipe::note_sent(std::size_t n, instant t) noexcept {
   now_ = t;
-  out.consume(n);
   if (out.empty()) {
     stalled_since_ = never;
     if (finishing() && lingering_since_ == never) lingering_since_ = t;

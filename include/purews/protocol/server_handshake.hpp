@@ -4,7 +4,7 @@
 #include "../wire/accept_key.hpp"
 #include "../wire/text_writer.hpp"
 #include "../wire/upgrade.hpp"
-#include "limits.hpp"
+#include "options.hpp"
 #include "refusal.hpp"
 
 namespace purews::inline v0 {
@@ -55,19 +55,19 @@ std::string_view select_subprotocol(http_request const& request, std::span<std::
 struct acceptance {
   std::string_view subprotocol{};           ///< empty: none. One that the client offered
   std::span<header_field const> headers{};  ///< more headers for the 101, such as Set-Cookie
-  std::string_view extensions{};            ///< the value of Sec-WebSocket-Extensions; empty: none
+  extension_use extension = extension_use::negotiated;
 };
 
 /// Checks what the application gave: refusal::invalid_header if a header is not writable (see are_writable) or the
 /// subprotocol was not offered. To be asked before write_accept.
 [[nodiscard]] refusal validate(acceptance const& how, http_request const& request) noexcept;
 
-/// How many bytes write_accept writes.
-std::size_t accept_size(acceptance const& how) noexcept;
+/// How many bytes write_accept writes. `extensions` is the value of Sec-WebSocket-Extensions; empty: none.
+std::size_t accept_size(acceptance const& how, std::string_view extensions) noexcept;
 
 /// Writes the 101 answer to the front of `out` and returns its size. `key` is the request's Sec-WebSocket-Key.
 /// Preconditions (asserted): `out` has room for accept_size bytes. RFC 6455 section 4.2.2.
-std::size_t write_accept(bytes out, acceptance const& how, std::string_view key) noexcept;
+std::size_t write_accept(bytes out, acceptance const& how, std::string_view extensions, std::string_view key) noexcept;
 
 /// Judges the framing of a body by Content-Length; see request_judgement. RFC 9112 section 6.
 inline request_judgement judge_body(http_request const& request, std::uint32_t body_bytes_max) noexcept {
@@ -140,29 +140,32 @@ inline std::string_view select_subprotocol(http_request const& request,
 }
 
 inline refusal validate(acceptance const& how, http_request const& request) noexcept {
-  if (!are_writable(how.headers) || !is_field_value(how.extensions)) return refusal::invalid_header;
+  if (!are_writable(how.headers)) return refusal::invalid_header;
   if (how.subprotocol.empty()) return refusal::none;
   bool const offered = is_token(how.subprotocol) && select_subprotocol(request, {&how.subprotocol, 1}) != "";
   return offered ? refusal::none : refusal::invalid_header;
 }
 
 /// Writes or counts the 101. RFC 9110 section 8.6: no Content-Length in it.
-inline std::size_t put_accept(text_writer out, acceptance const& how, std::string_view accept) noexcept {
+inline std::size_t put_accept(text_writer out, acceptance const& how, std::string_view extensions,
+                              std::string_view accept) noexcept {
   out.put("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
   out.put_field(header_name::accept, accept);
   if (!how.subprotocol.empty()) out.put_field(header_name::subprotocol, how.subprotocol);
-  if (!how.extensions.empty()) out.put_field(header_name::extensions, how.extensions);
+  if (!extensions.empty()) out.put_field(header_name::extensions, extensions);
   return out.put_fields(how.headers).put("\r\n").size();
 }
 
-inline std::size_t accept_size(acceptance const& how) noexcept {
+inline std::size_t accept_size(acceptance const& how, std::string_view extensions) noexcept {
+  PUREWS_ASSERT(is_field_value(extensions));
   constexpr std::string_view as_long_as_any = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-  return put_accept(text_writer(), how, as_long_as_any);
+  return put_accept(text_writer(), how, extensions, as_long_as_any);
 }
 
-inline std::size_t write_accept(bytes out, acceptance const& how, std::string_view key) noexcept {
+inline std::size_t write_accept(bytes out, acceptance const& how, std::string_view extensions,
+                                std::string_view key) noexcept {
   accept_key_text const accept = accept_key(key);
-  return put_accept(text_writer(out), how, accept);
+  return put_accept(text_writer(out), how, extensions, accept);
 }
 
 }  // namespace purews::inline v0

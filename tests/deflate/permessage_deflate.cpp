@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "purews/deflate/permessage_deflate.hpp"
+
+#include "protocol/endpoint_harness.hpp"
+#include "support.hpp"
+#include "support/dies.hpp"
+
+using namespace purews;
+
+namespace {
+
+std::string request_with(std::string_view extensions) {
+  return "GET /chat HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+         std::string(extensions) + "\r\n";
+}
+
+std::string header(std::string_view value) { return "Sec-WebSocket-Extensions: " + std::string(value) + "\r\n"; }
+
+// What a server answers to an upgrade with these headers: the value of its own header.
+std::string answer_to(std::string const& headers, deflate_options const& with = {}) {
+  permessage_deflate const deflate(with);
+  test::bench b(role::server, {.extension = &deflate});
+  b.receive(request_with(headers));
+  REQUIRE(b.machine.accept() == refusal::none);
+  std::string const answer = b.taken();
+  REQUIRE(answer.find("HTTP/1.1 101 ") == 0);
+  std::string const name = "\r\nSec-WebSocket-Extensions: ";
+  std::size_t const at = answer.find(name);
+  if (at == std::string::npos) return "none";
+  CHECK(answer.find(name, at + 1) == std::string::npos);
+  return answer.substr(at + name.size(), answer.find('\r', at + 2) - at - name.size());
+}
+
+// How a client takes an answer with these headers.
+error client_takes(std::string const& headers, deflate_options const& with = {},
+                   extension_use use = extension_use::negotiated) {
+  permessage_deflate const deflate(with);
+  options const opts{.entropy = test::sample_entropy, .extension = &deflate};
+  endpoint client(role::client, opts, test::birth);
+  REQUIRE(client.connect({.where = parse_uri("ws://h/"), .extension = use}) == refusal::none);
+  std::string answer(test::switching);
+  answer.insert(answer.size() - 2, headers);
+  test::exact_copy in(test::octets_of(answer));
+  client.receive(in.view(), test::birth);
+  event const e = client.next();
+  client.park();
+  return e.what == kind::open ? error::none : e.fault;
+}
+
+// A client and a server after their handshake, and what each of them received.
+struct peers {
+  permessage_deflate client_deflate;
+  permessage_deflate server_deflate;
+  options client_options{.entropy = test::sample_entropy, .extension = &client_deflate};
+  options server_options{.extension = &server_deflate};
+  endpoint client{role::client, client_options, test::birth};
+  endpoint server{role::server, server_options, test::birth};
+  std::vector<std::string> at_client, at_server;
+  std::size_t wire_bytes = 0;
+  instant now = test::birth;
+
+  explicit peers(deflate_options const& both = {}) : peers(both, both) {}
+  peers(deflate_options const& c, deflate_options const& s) : client_deflate(c), server_deflate(s) {
+    REQUIRE(client.connect({.where = parse_uri("ws://h/")}) == refusal::none);
+    run();
+    REQUIRE(client.current() == state::open);
+    REQUIRE(server.current() == state::open);
+  }
+
+  // Lets everything arrive. True: something did.
+  bool carry(endpoint& from, endpoint& to, std::vector<std::string>& received) {
+    bytes_view spans[8];
+    std::size_t const count = from.gather(spans);
+    test::octets wire;
+    for (std::size_t i = 0; i < count; ++i) wire.insert(wire.end(), spans[i].begin(), spans[i].end());
+    from.consume_output(wire.size(), now);
+    wire_bytes += wire.size();
+    if (wire.empty()) return false;
+    test::exact_copy lent(wire);
+    to.receive(lent.view(), now);
+    for (event e = to.next(); e.what != kind::none; e = to.next()) {
+      if (e.what == kind::request) REQUIRE(to.accept() == refusal::none);
+      if (e.what == kind::message) received.emplace_back(e.text());
+      if (e.what == kind::failed) received.push_back("failed " + std::string(rule(e.fault)));
+    }
+    to.park();
+    return true;
+  }
+  void run() {
+    while (carry(client, server, at_server) | carry(server, client, at_client)) {
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("7692 7.1 N-01 to N-14: a server takes the first acceptable offer") {
+  CHECK(answer_to("") == "none");
+  CHECK(answer_to(header("permessage-deflate")) == "permessage-deflate");
+  CHECK(answer_to(header("x-webkit-deflate-frame, foo; a=b, PerMessage-Deflate")) == "permessage-deflate");
+  CHECK(answer_to(header("foo")) == "none");
+  CHECK(answer_to(header("permessage-deflate; client_max_window_bits")) == "permessage-deflate");
+  for (char const* const bad : {"; x=1", "; server_max_window_bits=16", "; server_max_window_bits",
+                                "; server_no_context_takeover; server_no_context_takeover"}) {
+    CHECK(answer_to(header("permessage-deflate" + std::string(bad))) == "none");
+    CHECK(answer_to(header("permessage-deflate" + std::string(bad) + ", permessage-deflate")) == "permessage-deflate");
+  }
+  CHECK(answer_to(header("permessage-deflate; server_max_window_bits=8, permessage-deflate")) ==
+        "permessage-deflate; server_max_window_bits=8");
+  CHECK(answer_to(header("foo") + header("permessage-deflate; x") +
+                  header("permessage-deflate; server_max_window_bits=10")) ==
+        "permessage-deflate; server_max_window_bits=10");
+}
+
+TEST_CASE("7692 7.1 N-20, K-05: a client takes only an answer to its offer") {
+  CHECK(client_takes("") == error::none);
+  CHECK(client_takes(header("permessage-deflate")) == error::none);
+  CHECK(client_takes(header("permessage-deflate; client_max_window_bits=8; server_max_window_bits=8")) == error::none);
+  for (char const* const bad :
+       {"permessage-deflate, permessage-deflate", "foo", "permessage-deflate; x", "permessage-deflate, foo", "",
+        "permessage-deflate; client_max_window_bits", "permessage-deflate; server_max_window_bits=16", ",",
+        "permessage-deflate; server_no_context_takeover; server_no_context_takeover", "permessage-deflate;"}) {
+    CAPTURE(bad);
+    CHECK(client_takes(header(bad)) == error::answer_extension);
+  }
+  CHECK(client_takes(header("permessage-deflate") + header("permessage-deflate")) == error::answer_extension);
+  CHECK(client_takes(header("permessage-deflate"), {}, extension_use::none) == error::answer_extension);
+  CHECK(client_takes("", {}, extension_use::none) == error::none);
+  CHECK(client_takes(header("permessage-deflate"), {.most = {.server = {context::no_takeover, 15}}}) ==
+        error::answer_extension);
+}
+
+TEST_CASE("9.1: an upgrade may be accepted without the extension that was offered") {
+  permessage_deflate const deflate;
+  test::bench b(role::server, {.extension = &deflate});
+  b.receive(request_with(header("permessage-deflate")));
+  REQUIRE(b.machine.accept({.extension = extension_use::none}) == refusal::none);
+  CHECK(b.taken().find("Extensions") == std::string::npos);
+  b.receive(test::frame_text(role::server, 0xC1, "x"));
+  CHECK(b.events().back() == "failed 1002 reserved_bit");
+}
+
+TEST_CASE("7692 6 and 7.2: messages of every size arrive, with every window and context, and mostly smaller",
+          "[hazard-42][hazard-43]") {
+  std::mt19937 random(3);
+  for (std::uint8_t const bits : std::initializer_list<std::uint8_t>{8, 9, 11, 15})
+    for (context const history : {context::takeover, context::no_takeover}) {
+      deflate_side const side{history, bits};
+      peers p({.most = {side, side}});
+      std::vector<std::string> sent;
+      std::size_t plain_bytes = 0;
+      for (int i = 0; i < 200; ++i) {
+        sent.push_back(test::some_text(random, random() % (i % 20 == 0 ? 20'000 : 400)));
+        plain_bytes += 2 * sent.back().size();
+        compression const how = i % 5 == 0 ? compression::off : i % 7 == 0 ? compression::on : compression::automatic;
+        REQUIRE(p.client.send(sent.back(), {.compress = how}) == refusal::none);
+        if (i % 3 == 0) {
+          REQUIRE(p.server.send(prepared_message(opcode::text, as_bytes(sent.back())), {.compress = how}) ==
+                  refusal::none);
+        } else if (i % 3 == 1) {
+          std::size_t const cut = random() % (sent.back().size() + 1);
+          bytes_view const text = as_bytes(sent.back());
+          REQUIRE(p.server.send_fragment(opcode::binary, text.first(cut), fragment::more, how) == refusal::none);
+          REQUIRE(p.server.send_fragment(opcode::binary, text.subspan(cut), fragment::last, how) == refusal::none);
+        } else {
+          REQUIRE(p.server.send(sent.back(), {.compress = how}) == refusal::none);
+        }
+        if (i % 9 == 0) {
+          // Idle for a while: everything that can be rebuilt is given back.
+          p.run();
+          REQUIRE(p.client.send("compressed", {.compress = compression::on}) == refusal::none);
+          sent.push_back("compressed");
+          REQUIRE(p.server.send("compressed") == refusal::none);
+          p.run();
+          p.now = p.now + seconds(11);
+          p.client.advance(p.now);
+          p.server.advance(p.now);
+          CHECK(p.client_deflate.pool().kept_deflaters() == 1);
+          CHECK(p.server_deflate.pool().kept_inflaters() == 1);
+        }
+        if (i % 4 == 0) p.run();
+      }
+      p.run();
+      CHECK(p.at_client == sent);
+      CHECK(p.at_server == sent);
+      CHECK(p.wire_bytes < plain_bytes);
+    }
+}
+
+TEST_CASE("a shared message is compressed once, and later messages may refer to it", "[hazard-46]") {
+  permessage_deflate const deflate;
+  options const with{.extension = &deflate};
+  std::string const text = "A text that is long enough to be compressed, and that says the same thing the same way.";
+  prepared_message const shared(opcode::text, as_bytes(text));
+  CHECK_FALSE(shared.variant(15));
+  std::vector<std::string> wires;
+  for (int i = 0; i < 3; ++i) {
+    connection c(role::server, with, test::birth);
+    REQUIRE(c.use(*deflate.make_codec(role::server, {})) == refusal::none);
+    test::machine_driver<connection> loop(c);
+    if (i != 0)
+      REQUIRE(c.send("something else that fills the history of this connection, and of no other one") == refusal::none);
+    loop.flush();
+    loop.output.clear();
+    REQUIRE(c.send(shared) == refusal::none);
+    loop.flush();
+    wires.push_back(test::text_of(loop.output));
+    CHECK(shared.variant(15));
+    CHECK(shared.variant(15).rsv() == 4);
+    loop.output.clear();
+    REQUIRE(c.send(text) == refusal::none);
+    loop.flush();
+    // With a compressor at work it knows the text from the shared frame; a new one begins without history.
+    if (i != 0) CHECK(loop.output.size() < 16);
+  }
+  CHECK(wires[0] == wires[1]);
+  CHECK(wires[0] == wires[2]);
+  CHECK(wires[0].size() < text.size());
+}
+
+TEST_CASE("7692 8: a message may be left uncompressed, and short ones are", "[hazard-46]") {
+  permessage_deflate const deflate;
+  options const with{.extension = &deflate};
+  connection c(role::server, with, test::birth);
+  REQUIRE(c.use(*deflate.make_codec(role::server, {})) == refusal::none);
+  test::machine_driver<connection> loop(c);
+  std::string const text(100, 'x');
+  auto const first_byte = [&](std::string_view what, compression how) {
+    REQUIRE(c.send(what, {.compress = how}) == refusal::none);
+    loop.flush();
+    unsigned const first = std::to_integer<unsigned>(loop.output.at(0));
+    loop.output.clear();
+    return first;
+  };
+  CHECK(first_byte(text, compression::automatic) == 0xC1);
+  CHECK(first_byte(text, compression::off) == 0x81);
+  CHECK(first_byte(text.substr(0, 64), compression::automatic) == 0xC1);
+  CHECK(first_byte(text.substr(0, 63), compression::automatic) == 0x81);
+  CHECK(first_byte("x", compression::on) == 0xC1);
+  CHECK(first_byte("", compression::on) == 0xC1);
+}
+
+TEST_CASE("7692 7.2.2 D-38, D-39: what a message may become is bounded, in every way of cutting it",
+          "[hazard-35][hazard-36]") {
+  permessage_deflate const deflate;
+  auto const packed = [](std::size_t size) {
+    deflater machine;
+    REQUIRE(machine.begin(15, {}));
+    auto const made = machine.encode(as_bytes(std::string(size, 'a')), fragment::last);
+    return test::octets(made.payload.begin(), made.payload.end());
+  };
+  auto const outcome_of = [&](limits const& limit, test::octets const& wire, std::size_t step) {
+    options const with{.limit = limit, .extension = &deflate};
+    connection c(role::server, with, test::birth);
+    REQUIRE(c.use(*deflate.make_codec(role::server, {})) == refusal::none);
+    test::machine_driver<connection> loop(c);
+    for (std::size_t at = 0; at < wire.size(); at += step)
+      loop.receive(std::span(wire).subspan(at, wire.size() - at < step ? wire.size() - at : step));
+    return loop.events.empty() ? std::string("nothing") : loop.events.back();
+  };
+  auto const frame = [](test::octets const& payload) { return test::peer_frame(role::server, 0xC2, payload); };
+  for (std::size_t const step : {std::size_t{1'000'000}, std::size_t{1}, std::size_t{7}}) {
+    limits limit{.message_bytes_max = 50'000};
+    CHECK(outcome_of(limit, frame(packed(50'000)), step).find("message binary") == 0);
+    CHECK(outcome_of(limit, frame(packed(50'001)), step) == "failed 1009 message_too_big");
+    CHECK(outcome_of(limit, frame(packed(5'000'000)), step) == "failed 1009 message_too_big");
+    // The ratio counts what a frame announces; the first 64 KiB are free.
+    limit = {.inflate_ratio_max = 100};
+    CHECK(outcome_of(limit, frame(packed(65'536)), step).find("message binary") == 0);
+    CHECK(outcome_of(limit, frame(packed(65'537)), step) == "failed 1008 inflate_ratio");
+    // Blocks that carry nothing.
+    limit = {.message_bytes_max = 1000};
+    test::octets const nothing = test::join(test::repeated(300, test::hex("000000ffff")), test::hex("00"));
+    CHECK(outcome_of(limit, frame(nothing), step) == "failed 1009 compressed_too_big");
+    CHECK(outcome_of({}, frame(nothing), step) == "message binary ");
+  }
+}
+
+TEST_CASE("a codec that is out of its contract is misused; impossible options too") {
+  CHECK(dies([] { permessage_deflate({.effort = {.level = 0}}); }));
+  CHECK(dies([] { permessage_deflate({.effort = {.memory_level = 10}}); }));
+  CHECK(dies([] { permessage_deflate({.most = {.server = {context::takeover, 7}}}); }));
+  CHECK(dies([] { permessage_deflate({.most = {.client = {context::takeover, 16}}}); }));
+}
