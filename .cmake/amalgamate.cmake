@@ -69,8 +69,9 @@ file(READ "${LICENSE}" license)
 string(REGEX REPLACE "\n+$" "" license "${license}")
 string(REPLACE "\n" "\n// " license "${license}")
 string(REPLACE "// \n" "//\n" license "${license}")
-set(head "// SPDX-License-Identifier: BSL-1.0\n#pragma once\n\n// purews ${version}: ${HEADER} and what it includes, in one \
-file. Generated; the sources are the headers named below.\n//\n// ${license}\n")
+string(CONCAT head "// SPDX-License-Identifier: BSL-1.0\n#pragma once\n\n"
+  "// purews ${version}: ${HEADER} and what it includes, in one file. Generated from the headers named below.\n"
+  "//\n// ${license}\n")
 
 set(first "")
 if(BEHIND)
