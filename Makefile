@@ -16,11 +16,12 @@ configure_program = $(with_generator) cmake -S . -B build \
   $$(test -f build/CMakeCache.txt || echo -DPUREWS_BUILD_TESTS=OFF -DPUREWS_BUILD_BENCH=OFF) >/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build check test test-asan test-tsan test-valgrind sim fuzz npm chat echo bench format clean
+.PHONY: help deps build check test test-asan test-tsan test-valgrind test-portability sim fuzz npm chat echo bench \
+  format clean
 .NOTPARALLEL:
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 deps: ## install what building and testing need (says first what that is)
 	$(deps) build chat bench test
@@ -68,6 +69,11 @@ fuzz: ## let libFuzzer try each fuzz target for so many minutes of CPU time (MIN
 	@$(with_generator) cmake --preset fuzz
 	@cmake --build build/fuzz --parallel $(JOBS) --target $(if $(TARGET),fuzz_$(TARGET),fuzz)
 	@tests/fuzz/run.sh build/fuzz $(or $(MINUTES),10) $(TARGET)
+
+test-portability: ## the core's tests by other compilers, on other machines (wine, qemu)
+	$(deps) build test portability
+	@$(with_generator) cmake --preset portability
+	@$(ctest) --preset portability
 
 # What the service tests take from npm, when their list has changed.
 npm: $(if $(wildcard tests/service/package.json),tests/service/node_modules/.package-lock.json)

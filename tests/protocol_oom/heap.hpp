@@ -14,6 +14,7 @@ namespace heap {
 
 inline std::map<void*, std::size_t> blocks;  // that are in use
 inline long calls = 0;
+inline long news = 0;             // calls of operator new, which is nobody's business in the core
 inline long fails_at = LONG_MAX;  // the number of the call that fails
 inline long fails_for = 1;        // and so many calls from it on
 inline std::size_t used = 0;

@@ -64,7 +64,8 @@ void check_block(tree const& files, file const& page, std::size_t fence, std::ve
     out.push_back({page.path, fence, path + " is not built: name a file of examples/ or tests/"});
 }
 
-// Code in the README and in docs/ is C++ or CMake, and each of its blocks is a part of a file that is built.
+// Code in the README and in docs/ is C++ or CMake, and each of its blocks is a part of a file that is built. Commands
+// and other text may name their file, and then are checked too.
 void check_code(tree const& files, file const& page, report& out) {
   for (std::size_t line = 0; line < page.lines.size(); ++line) {
     if (!page.lines[line].starts_with("```")) continue;
@@ -106,8 +107,9 @@ report docs(tree const& files) {
   else
     out.push_back({"README.md", 1, "the file is missing"});
   for (file const& page : files) {
-    if (page.is(".md")) check_links(files, page, out);
-    if (page.is(".md") && page.in("docs/")) check_code(files, page, out);
+    if (!page.is(".md")) continue;
+    check_links(files, page, out);
+    if (page.in("docs/")) check_code(files, page, out);
   }
   return out;
 }

@@ -168,6 +168,8 @@ TEST_CASE("docs: the changelog has the version, and the README's code is in file
   CHECK(places(tidy::docs({version, changelog, page, text("README.md", "")})) == list{"docs/guide/a.md:2"});
   tidy::file const code = text("docs/code.md", named + "```cpp\n#include <x>\n```\n```cpp\nint main() {}\n```\n");
   CHECK(places(tidy::docs({version, changelog, source, code, text("README.md", "")})) == list{"docs/code.md:5"});
+  tidy::file const guide = text("docs/guide/b.md", "```cmake\nfind_package(x)\n```\n");
+  CHECK(places(tidy::docs({version, changelog, guide, text("README.md", "")})) == list{"docs/guide/b.md:1"});
 
   CHECK(places(tidy::docs({version, text("docs/changelog.md", "\n## 1.2.4\n"), text("README.md", "")})) ==
         list{"docs/changelog.md:2"});

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
+#if defined(UNIT_HEADER)
+#include UNIT_HEADER
+#else
 #include <purews/purews.hpp>
+#endif
 
 #include "unit.hpp"
 
-// Compiled several times, with other flags and another UNIT each time. The inline functions of the headers are merged
-// by the linker: they must mean the same in every unit.
+// Compiled several times, with other flags and another UNIT each time; once from the amalgamation. The inline functions
+// of the headers are merged by the linker: they must mean the same in every unit.
 
 namespace {
 

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSL-1.0
+
+# Writes HEADER and all of ours that it includes into one file: cmake -DROOT=include/purews -DHEADER=purews.hpp
+# -DOUTPUT= -DLICENSE= [-DBEHIND=purews.hpp: what that one includes is left out, and the output includes its one file].
+cmake_minimum_required(VERSION 3.16...3.30)
+set_property(GLOBAL PROPERTY taken "")      # headers that have their place already
+set_property(GLOBAL PROPERTY chosen "")     # those of them between #if and #endif
+set_property(GLOBAL PROPERTY amalgam "")
+
+# Gives the text of `header` without includes of ours. What it includes is written first; an include between #if and
+# #endif is replaced by that header's text, and what that header includes is written first too, whatever the condition.
+function(take header result)
+  set_property(GLOBAL APPEND PROPERTY taken "${header}")
+  file(READ "${header}" rest)
+  string(REGEX REPLACE "^// SPDX[^\n]*\n#pragma once\n" "" rest "${rest}")
+  set(text "")
+  set(depth 0)
+  while(TRUE)
+    string(FIND "${rest}" "\n#include \"" at)
+    if(at EQUAL -1)
+      break()
+    endif()
+    string(SUBSTRING "${rest}" 0 ${at} before)
+    math(EXPR at "${at} + 11")
+    string(SUBSTRING "${rest}" ${at} -1 rest)
+    string(FIND "${rest}" "\"" at)
+    string(SUBSTRING "${rest}" 0 ${at} name)
+    math(EXPR at "${at} + 1")
+    string(SUBSTRING "${rest}" ${at} -1 rest)
+    string(APPEND text "${before}")
+
+    string(REGEX MATCHALL "\n#(if|endif)" marks "${before}")
+    foreach(mark IN LISTS marks)
+      string(REPLACE "\n#endif" "-1" step "${mark}")
+      string(REPLACE "\n#if" "+1" step "${step}")
+      math(EXPR depth "${depth} ${step}")
+    endforeach()
+
+    get_filename_component(folder "${header}" DIRECTORY)
+    get_filename_component(included "${name}" ABSOLUTE BASE_DIR "${folder}")
+    get_property(taken GLOBAL PROPERTY taken)
+    get_property(chosen GLOBAL PROPERTY chosen)
+    if(included IN_LIST chosen)
+      message(FATAL_ERROR "${included} is included both with and without a condition: it cannot be in one file")
+    elseif(included IN_LIST taken)
+      continue()
+    elseif(depth EQUAL 0)
+      write("${included}")
+    else()
+      take("${included}" body)
+      string(APPEND text "\n${body}")
+      set_property(GLOBAL APPEND PROPERTY chosen "${included}")
+    endif()
+  endwhile()
+  set(${result} "${text}${rest}" PARENT_SCOPE)
+endfunction()
+
+function(write header)
+  take("${header}" body)
+  file(RELATIVE_PATH name "${ROOT}/.." "${header}")
+  set_property(GLOBAL APPEND_STRING PROPERTY amalgam "\n// ${name}\n${body}")
+endfunction()
+
+get_filename_component(ROOT "${ROOT}" ABSOLUTE)
+file(STRINGS "${ROOT}/version.hpp" version REGEX "^#define PUREWS_VERSION_[A-Z]+ [0-9]+$")
+string(REGEX MATCHALL "[0-9]+" version "${version}")
+string(REPLACE ";" "." version "${version}")
+file(READ "${LICENSE}" license)
+string(REGEX REPLACE "\n+$" "" license "${license}")
+string(REPLACE "\n" "\n// " license "${license}")
+string(REPLACE "// \n" "//\n" license "${license}")
+string(CONCAT head "// SPDX-License-Identifier: BSL-1.0\n#pragma once\n\n"
+  "// purews ${version}: ${HEADER} and what it includes, in one file. Generated from the headers named below.\n"
+  "//\n// ${license}\n")
+
+set(first "")
+if(BEHIND)
+  write("${ROOT}/${BEHIND}")
+  set_property(GLOBAL PROPERTY amalgam "")
+  set(first "\n#include \"${BEHIND}\"\n")
+endif()
+write("${ROOT}/${HEADER}")
+get_property(amalgam GLOBAL PROPERTY amalgam)
+if(amalgam MATCHES "\n *#include \"")
+  message(FATAL_ERROR "an include of ours is left")
+endif()
+file(WRITE "${OUTPUT}" "${head}${first}${amalgam}")
