@@ -9,7 +9,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { explained, headers, must, programs, root } from '../support/core_tests.mjs';
+import { explained, headers, jobs, must, programs, root } from '../support/core_tests.mjs';
 
 const build = join(root, 'build/coverage');
 const branchesWanted = 0.98;
@@ -126,6 +126,7 @@ function table(rows) {
   return total;
 }
 
+must('cmake', ['--build', build, '--parallel', String(jobs), '--target', ...programs.map((name) => `test_${name}`)]);
 mkdirSync(join(build, 'profiles'), { recursive: true });
 const coverage = new Map(headers.map((name) => [name, new HeaderCoverage(name)]));
 for (const program of programs)

@@ -8,14 +8,12 @@
 //   node tests/mutate/mutate.mjs [wire/frame.hpp ...]     all measured headers, or these
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { explained, headers, must, programs, root } from '../support/core_tests.mjs';
+import { explained, headers, jobs, must, programs, root } from '../support/core_tests.mjs';
 import { rewrite } from './rewrite.mjs';
 
 const build = join(root, 'build/mutate');
 const copy = join(build, 'source');
-const jobs = Number(process.env.JOBS ?? availableParallelism());
 const wanted = process.argv.slice(2);
 const binary = (program) => join(build, 'bin', `test_${program}`);
 

@@ -86,10 +86,10 @@ export function rewrite(source, add) {
       else after.push(['(', ' || (', on(nodes, kind)]);
     }
     for (const [open, middle, call] of after) around(nodes, open + call + middle, '))');
-    for (const [operator, dropped] of [['||', 'false'], ['&&', 'true']]) {
+    for (const [operator, not, dropped] of [['||', '!', '&&'], ['&&', '', '||']]) {
       if (!nodes.some((node) => is(node, operator))) continue;
       for (const operand of split(nodes, operator)) {
-        around(operand, `(${on(operand, 'drop')} ? ${dropped} : (`, '))');
+        around(operand, `(${not}${on(operand, 'drop')} ${dropped} (`, '))');
         condition(operand, []);
       }
       return;

@@ -4,10 +4,13 @@
 // headers are, and the tables of docs/testing.md in which every gap that stays is explained.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+export const jobs = Number(process.env.JOBS ?? availableParallelism());
 
 // The folders of include/purews/ that are measured.
 export const measured = ['wire', 'protocol', 'deflate'].filter((name) => existsSync(join(root, 'include/purews', name)));

@@ -8,6 +8,7 @@
 
 #include "guarded.hpp"
 #include "support/catch.hpp"
+#include "support/dies.hpp"
 
 namespace {
 
@@ -273,6 +274,10 @@ TEST_CASE("8.1 U-03 U-04: the first piece that shows the fault is refused, howev
     }
   }
   CHECK(failures == 0);
+}
+
+TEST_CASE("8.1: a level that this machine does not have is a bug of the caller", "[utf8]") {
+  CHECK(dies([] { utf8_validator().feed_at(static_cast<simd_level>(3), {}); }));
 }
 
 TEST_CASE("8.1: a validator that has failed stays failed until it is reset", "[utf8]") {
