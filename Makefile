@@ -57,12 +57,12 @@ test-valgrind: ## the unit tests under valgrind's memcheck
 	@cmake --build build/valgrind --parallel $(JOBS)
 	@$(ctest) --preset valgrind
 
-coverage: ## which lines and branches of the core the unit tests reach (clang); fails where a gap is not explained
+coverage: ## the lines and branches of the core that the tests reach; fails where a gap is not explained
 	$(deps) build test coverage
 	@$(with_generator) cmake --preset coverage
 	@node tests/coverage/coverage.mjs
 
-mutate: ## turn off each condition of the core in turn; fails where no test notices and none explains (MUTATE=wire/frame.hpp)
+mutate: ## wrong conditions in the core, one by one; fails where no test notices (MUTATE=wire/frame.hpp)
 	$(deps) build test
 	@$(with_generator) node tests/mutate/mutate.mjs $(MUTATE)
 

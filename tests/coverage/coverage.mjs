@@ -26,9 +26,8 @@ function run(program) {
   const [profdata, ...before] = llvm('llvm-profdata');
   must(profdata, [...before, 'merge', '-sparse', '-o', `${base}.profdata`, `${base}-.profraw`]);
   const [cov, ...first] = llvm('llvm-cov');
-  const out = must(cov, [...first, 'export', join(build, 'bin', `test_${program}`), `-instr-profile=${base}.profdata`], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
+  const args = ['export', join(build, 'bin', `test_${program}`), `-instr-profile=${base}.profdata`];
+  const out = must(cov, [...first, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
   return JSON.parse(out).data[0].functions;
 }
 

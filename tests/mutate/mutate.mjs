@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 
 // Would the tests notice if a condition of the core were wrong? Makes a copy of the project whose conditions can be
-// turned off and on one by one (rewrite.mjs), builds the tests against it once, and runs, for each mutant, the test cases
-// that reach it until one fails. A mutant that crashes, or computes for much longer than it should, is noticed too.
+// turned off and on one by one (rewrite.mjs), builds the tests against it once, and runs, for each mutant, the test
+// cases that reach it until one fails. One that crashes, or computes for much longer than it should, is noticed too.
 // Fails where a mutant survives that docs/testing.md does not explain, or where it explains one that does not.
 //
 //   node tests/mutate/mutate.mjs [wire/frame.hpp ...]     all measured headers, or these
@@ -66,8 +66,10 @@ function copyTree(path) {
 
 for (const path of ['CMakeLists.txt', 'include', 'tests']) copyTree(path);
 if (mutants.length > 1 << 16) throw new Error('more mutants than mutants.cpp has room for');
-must('cmake', ['-S', copy, '-B', build, '-DCMAKE_BUILD_TYPE=Release', '-DPUREWS_BUILD_TESTS=ON', '-DPUREWS_INSTALL=OFF',
-  '-DPUREWS_BUILD_EXAMPLES=OFF', '-DPUREWS_BUILD_BENCH=OFF', '-DCMAKE_CXX_FLAGS_RELEASE=-O1 -w'], { stdio: ['ignore', 'ignore', 2] });
+const settings = { CMAKE_BUILD_TYPE: 'Release', CMAKE_CXX_FLAGS_RELEASE: '-O1 -w', PUREWS_INSTALL: 'OFF',
+  PUREWS_BUILD_TESTS: 'ON', PUREWS_BUILD_EXAMPLES: 'OFF', PUREWS_BUILD_BENCH: 'OFF' };
+must('cmake', ['-S', copy, '-B', build, ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`)],
+  { stdio: ['ignore', 'ignore', 2] });
 must('cmake', ['--build', build, '--parallel', String(jobs), '--target', ...programs.map((name) => `test_${name}`)]);
 
 // ---- Running test cases --------------------------------------------------------------------------------------------
@@ -99,7 +101,8 @@ async function inParallel(items, work) {
 }
 
 function list(program, ...spec) {
-  for (const how of [['--list-test-names-only'], ['--list-tests', '--verbosity', 'quiet']]) { // Catch2 versions 2 and 3
+  // Catch2 version 2, and 3.
+  for (const how of [['--list-test-names-only'], ['--list-tests', '--verbosity', 'quiet']]) {
     const { stdout } = spawnSync(binary(program), [...spec, ...how], { encoding: 'utf8' });
     const names = stdout.split('\n').map((line) => line.trim()).filter(Boolean);
     if (names.length > 0 && !/unrecogni[sz]ed/i.test(stdout)) return names;
@@ -111,7 +114,7 @@ function list(program, ...spec) {
 const cases = programs.flatMap((program) => {
   const names = list(program);
   const back = list(program, names.map(escaped).join(','));
-  if (names.length === 0 || names.length !== back.length) throw new Error(`test_${program}: names of cases are misread`);
+  if (names.length === 0 || names.length !== back.length) throw new Error(`test_${program}: cases are misread`);
   return names.map((name) => ({ program, name }));
 });
 console.log(`${mutants.length - 1} mutants, ${cases.length} test cases`);

@@ -49,8 +49,8 @@ test('what is decided at compile time stays as it is', () => {
 
 test('a mutant knows its function and its line', () => {
   const found = [];
-  rewrite('namespace n {\nclass c {\n  bool f() const {\n    return a && b;\n  }\n};\n}\nbool c::g() { return h == 1; }\n',
-    (mutant) => found.push(mutant));
+  rewrite('namespace n {\nclass c {\n  bool f() const {\n    return a && b;\n  }\n};\n}\n' +
+    'bool c::g() { return h == 1; }\n', (mutant) => found.push(mutant));
   assert.deepEqual(found[0], { function: 'c::f', text: 'a && b', kind: 'never', line: 4 });
   assert.deepEqual(found.at(-1), { function: 'c::g', text: 'h == 1', kind: 'always', line: 8 });
 });

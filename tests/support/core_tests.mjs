@@ -13,7 +13,9 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 export const jobs = Number(process.env.JOBS ?? availableParallelism());
 
 // The folders of include/purews/ that are measured.
-export const measured = ['wire', 'protocol', 'deflate'].filter((name) => existsSync(join(root, 'include/purews', name)));
+export const measured = ['wire', 'protocol', 'deflate'].filter((name) =>
+  existsSync(join(root, 'include/purews', name)),
+);
 
 // The folders of tests/ whose programs test them, the cheapest first.
 export const programs = ['wire', 'protocol_oom', 'protocol', 'deflate', 'vectors', 'sim', 'exhaustive'].filter((name) =>
