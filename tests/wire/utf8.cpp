@@ -231,6 +231,17 @@ TEST_CASE("8.1 U-02: a bad sequence is found wherever it lies in a long text, at
   CHECK(failures == 0);
 }
 
+TEST_CASE("8.1 U-02: a code point cut off by ASCII is found wherever the ASCII begins, at every level", "[utf8]") {
+  std::size_t failures = 0;
+  for (std::string const cut : {"\xC3", "\xE2", "\xE2\x82", "\xF0", "\xF0\x9F", "\xF0\x9F\x98"})
+    for (std::size_t front = 0; front < 140; ++front)
+      for (std::size_t const back : {1U, 31U, 32U, 63U, 64U, 65U, 127U, 128U, 129U, 200U}) {
+        std::string const text = filler(1, front / 2 * 2) + std::string(front % 2, 'a') + cut + std::string(back, 'a');
+        failures += !agrees_at_every_level(view(text));
+      }
+  CHECK(failures == 0);
+}
+
 TEST_CASE("8.1: a code point may be anywhere against the vectors, and cut off at the end of any size", "[utf8]") {
   std::size_t failures = 0;
   for (int kind = 0; kind < 4; ++kind)
