@@ -16,8 +16,8 @@ configure_program = $(with_generator) cmake -S . -B build \
   $$(test -f build/CMakeCache.txt || echo -DPUREWS_BUILD_TESTS=OFF -DPUREWS_BUILD_BENCH=OFF) >/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build check test test-asan test-tsan test-valgrind test-portability sim fuzz npm chat echo bench \
-  format clean
+.PHONY: help deps build check test test-asan test-tsan test-valgrind test-portability sim fuzz coverage mutate npm \
+  chat echo bench format clean
 .NOTPARALLEL:
 
 help: ## show this list
@@ -74,6 +74,15 @@ test-portability: ## the core's tests by other compilers, on other machines (win
 	$(deps) build test portability
 	@$(with_generator) cmake --preset portability
 	@$(ctest) --preset portability
+
+coverage: ## the lines and branches of the core that the tests reach; fails where a gap is not explained
+	$(deps) build test coverage
+	@$(with_generator) cmake --preset coverage
+	@node tests/coverage/coverage.mjs
+
+mutate: ## wrong conditions in the core, one by one; fails where no test notices (MUTATE=wire/frame.hpp)
+	$(deps) build test
+	@$(with_generator) node tests/mutate/mutate.mjs $(MUTATE)
 
 # What the service tests take from npm, when their list has changed.
 npm: $(if $(wildcard tests/service/package.json),tests/service/node_modules/.package-lock.json)

@@ -24,6 +24,7 @@ TEST_CASE("an empty buffer is one pointer and owns nothing") {
   CHECK(b.end() == nullptr);
   CHECK(b.append({}));
   CHECK(b.view().data() == nullptr);
+  CHECK_FALSE(buffer().prepare(0).empty());
   b.truncate(0);
   b.erase_front(0);
   b.clear();

@@ -27,6 +27,8 @@ TEST_CASE("RFC 9112 4: an answer has its length, its type, and ends the connecti
   CHECK(written({.content_type = "text/html", .headers = headers, .body = as_bytes("<p>Hello")}) ==
         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 8\r\nContent-Type: text/html\r\n"
         "X-Content-Type-Options: nosniff\r\n\r\n");
+  CHECK(written({.content_type = {}, .body = as_bytes("?")}) ==
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n");
   CHECK(written({.status = 299}) == "HTTP/1.1 299 \r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
   CHECK(written({.status = 204}) == "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
   CHECK(written({.status = 304}) == "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n");

@@ -148,6 +148,15 @@ TEST_CASE("7.1.7: the linger ends in time") {
   }
 }
 
+TEST_CASE("7.1.7: once begun, the linger is not prolonged by a call that sends nothing") {
+  machine p(birth);
+  queue(p, 4);
+  p.finish(ending::shut_first);
+  transmit(p, 4, birth);
+  transmit(p, 0, after(timeout.linger));
+  CHECK(p.deadline(timeout) == birth + timeout.linger);
+}
+
 TEST_CASE("a pipe that ends without output asks to be told the time") {
   machine p(birth);
   p.finish(ending::shut_first);

@@ -6,8 +6,8 @@ execute_process(COMMAND "${MAKE}" --no-print-directory OUTPUT_VARIABLE default)
 if(NOT status EQUAL 0 OR NOT default STREQUAL help)
   message(FATAL_ERROR "Makefile:1: help is not the default target, or it fails")
 endif()
-foreach(target help deps build check test test-asan test-tsan test-valgrind test-portability sim fuzz chat echo bench
-    format clean)
+foreach(target help deps build check test test-asan test-tsan test-valgrind test-portability sim fuzz coverage mutate
+    chat echo bench format clean)
   if(NOT help MATCHES "  make ${target}  *[^ \n]")
     message(SEND_ERROR "Makefile:1: make help has no line for ${target}")
   endif()

@@ -7,6 +7,7 @@
 
 #include "guarded.hpp"
 #include "support/catch.hpp"
+#include "support/dies.hpp"
 #include "support/simd_levels.hpp"
 
 namespace {
@@ -129,6 +130,22 @@ TEST_CASE("5.3: a payload masked in pieces is the payload masked whole, wherever
     }
   }
   CHECK(failures == 0);
+}
+
+TEST_CASE("5.3: the definition is that of the RFC, and tells whether the result is ASCII", "[masking]") {
+  std::byte const from[] = {std::byte{0x7f}, std::byte{0x9f}, std::byte{0x4d}, std::byte{0x51}, std::byte{0x58}};
+  masking_key const hello{{std::byte{0x37}, std::byte{0xfa}, std::byte{0x21}, std::byte{0x3d}}};
+  std::byte to[5]{};
+  CHECK(mask_kernel::naive(to, from, 5, hello, 0));
+  CHECK(as_text(to) == "Hello");  // RFC 6455 5.7
+  CHECK(mask_kernel::naive(to, from + 2, 3, hello, 2));
+  CHECK(as_text(to).substr(0, 3) == "llo");
+  CHECK_FALSE(mask_kernel::naive(to, from, 5, hello, 1));
+}
+
+TEST_CASE("a level that this machine does not have is a bug of the caller", "[masking]") {
+  std::byte octet{};
+  CHECK(dies([&] { mask_kernel::run_at(static_cast<simd_level>(3), &octet, &octet, 1, 0); }));
 }
 
 TEST_CASE("5.3: an empty payload may have a null pointer, and is ASCII", "[masking]") {

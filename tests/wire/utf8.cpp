@@ -8,6 +8,7 @@
 
 #include "guarded.hpp"
 #include "support/catch.hpp"
+#include "support/dies.hpp"
 #include "support/simd_levels.hpp"
 #include "support/utf8_oracle.hpp"
 
@@ -82,6 +83,17 @@ TEST_CASE("8.1 U-02: a bad sequence is found wherever it lies in a long text, at
   CHECK(failures == 0);
 }
 
+TEST_CASE("8.1 U-02: a code point cut off by ASCII is found wherever the ASCII begins, at every level", "[utf8]") {
+  std::size_t failures = 0;
+  for (std::string const cut : {"\xC3", "\xE2", "\xE2\x82", "\xF0", "\xF0\x9F", "\xF0\x9F\x98"})
+    for (std::size_t front = 0; front < 140; ++front)
+      for (std::size_t const back : {1U, 31U, 32U, 63U, 64U, 65U, 127U, 128U, 129U, 200U}) {
+        std::string const text = filler(1, front / 2 * 2) + std::string(front % 2, 'a') + cut + std::string(back, 'a');
+        failures += !agrees_at_every_level(view(text));
+      }
+  CHECK(failures == 0);
+}
+
 TEST_CASE("8.1: a code point may be anywhere against the vectors, and cut off at the end of any size", "[utf8]") {
   std::size_t failures = 0;
   for (std::size_t kind = 1; kind <= 4; ++kind)
@@ -126,6 +138,10 @@ TEST_CASE("8.1 U-03 U-04: the first piece that shows the fault is refused, howev
     }
   }
   CHECK(failures == 0);
+}
+
+TEST_CASE("8.1: a level that this machine does not have is a bug of the caller", "[utf8]") {
+  CHECK(dies([] { utf8_validator().feed_at(static_cast<simd_level>(3), {}); }));
 }
 
 TEST_CASE("8.1: a validator that has failed stays failed until it is reset", "[utf8]") {

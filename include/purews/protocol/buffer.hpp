@@ -63,7 +63,6 @@ class buffer {
     std::size_t size;
     std::size_t capacity;
     std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
-    std::byte const* data() const noexcept { return reinterpret_cast<std::byte const*>(this + 1); }
   };
   block* block_ = nullptr;
 };
@@ -90,7 +89,7 @@ inline bytes buffer::prepare(std::size_t more) noexcept {
   std::size_t const used = size();
   std::size_t const capacity = block_ ? block_->capacity : 0;
   if (capacity - used < more || block_ == nullptr) {
-    if (more > SIZE_MAX / 4 || used > SIZE_MAX / 4) return {};
+    if (more > SIZE_MAX / 4) return {};  // no sum below wraps: a block is less than half of the address space
     std::size_t const needed = used + more;
     std::size_t const doubled = capacity * 2 > 240 ? capacity * 2 : 240;
     std::size_t const wanted = needed > doubled ? needed : doubled;

@@ -66,7 +66,7 @@ constexpr error judge_first_byte(unsigned first, message_state where, reserved_b
 struct first_byte_table {
   error of[2][2][256];
 
-  constexpr first_byte_table() noexcept : of() {
+  consteval first_byte_table() noexcept : of() {
     for (unsigned where = 0; where < 2; ++where)
       for (unsigned bits = 0; bits < 2; ++bits)
         for (unsigned first = 0; first < 256; ++first)

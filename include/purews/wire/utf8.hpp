@@ -46,8 +46,8 @@ class utf8_validator {
   struct transitions {
     std::uint64_t rows[256]{};
   };
-  static constexpr std::uint64_t after(state from, unsigned byte) noexcept;
-  static constexpr transitions make_transitions() noexcept;
+  static consteval std::uint64_t after(state from, unsigned byte) noexcept;
+  static consteval transitions make_transitions() noexcept;
   static transitions const table;
 
   static constexpr std::uint64_t high_bits = 0x8080'8080'8080'8080U;
@@ -68,7 +68,7 @@ class utf8_validator {
     alignas(32) std::uint8_t entries[32]{};
   };
   enum class nibble { previous_high, previous_low, high };
-  static constexpr nibble_table make_nibble_table(nibble which) noexcept;
+  static consteval nibble_table make_nibble_table(nibble which) noexcept;
   static nibble_table const previous_high_table, previous_low_table, high_table;
   static octets32 load32(std::byte const* from) noexcept;
   static octets32 look_up(nibble_table const& values, octets32 nibbles) noexcept;
@@ -110,7 +110,7 @@ inline bool utf8_validator::feed_at(simd_level level, bytes_view piece) noexcept
   return level == simd_level::portable ? step(piece.data(), piece.size()) : feed_words(piece);
 }
 
-constexpr std::uint64_t utf8_validator::after(state from, unsigned byte) noexcept {
+consteval std::uint64_t utf8_validator::after(state from, unsigned byte) noexcept {
   bool const continuation = byte >= 0x80 && byte <= 0xBF;
   switch (from) {
     case reject:
@@ -142,7 +142,7 @@ constexpr std::uint64_t utf8_validator::after(state from, unsigned byte) noexcep
   return reject;
 }
 
-constexpr utf8_validator::transitions utf8_validator::make_transitions() noexcept {
+consteval utf8_validator::transitions utf8_validator::make_transitions() noexcept {
   transitions result;
   for (unsigned byte = 0; byte < 256; ++byte)
     for (unsigned from = reject; from <= after_f4; from += 6)
@@ -218,7 +218,7 @@ inline std::size_t utf8_validator::incomplete_bytes(std::byte const* end) noexce
 // neighbours is looked up by three nibbles: the high and the low one of the first byte, the high one of the second.
 // Every rule below is one bit, set in all three tables where its nibbles match: a bit in all three is an error.
 // The last rule is none by itself: it must hold exactly where a third or fourth byte of a code point is due.
-constexpr utf8_validator::nibble_table utf8_validator::make_nibble_table(nibble which) noexcept {
+consteval utf8_validator::nibble_table utf8_validator::make_nibble_table(nibble which) noexcept {
   struct rule {
     unsigned previous_high, previous_low, high;  // bit n: the nibble may be n
   };
