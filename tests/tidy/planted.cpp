@@ -146,6 +146,30 @@ TEST_CASE("twins: every public header has its test") {
   CHECK(places(tidy::twins({header, text("tests/protocol/frame.cpp", "")})) == list{"include/purews/wire/frame.hpp:1"});
 }
 
+TEST_CASE("docs: the headers, functions and tests that the pages on RFCs name exist") {
+  tidy::tree const files = {
+      text("include/purews/version.hpp", "#define PUREWS_VERSION_MAJOR 1\n"),
+      text("docs/changelog.md", "## 1\n"),
+      text("README.md", ""),
+      text("include/purews/wire/frame.hpp", "int read_frame_header();\n"),
+      text("tests/wire/frame.cpp", "// F-10\nTEST_CASE(\"5.2 F-07: a reserved opcode is a fault\") {}\n"),
+      text("tests/vectors/a.vec", "vector F-02 5.1: an unmasked frame\n# F-11\n")};
+  auto const with = [&](std::string const& row) {
+    tidy::tree all = files;
+    all.push_back(text("docs/rfc6455.md", "# F-99 `none`\n" + row + "\n"));
+    return places(tidy::docs(all));
+  };
+  CHECK(with("| 5.2 | what | `wire/frame.hpp` `read_frame_header` | F-07, F-02, \"a reserved opcode\" |").empty());
+  CHECK(with("| 5.2 | what | the application | - |").empty());
+  list const second = {"docs/rfc6455.md:2"};
+  CHECK(with("| 5.2 | what | `wire/none.hpp` | F-07 |") == second);
+  CHECK(with("| 5.2 | what | `wire/frame.hpp` `write_frame_header` | F-07 |") == second);
+  CHECK(with("| 5.2 | what | `read_frame_header` | F-07 |") == second);
+  CHECK(with("| 5.2 | what | `wire/frame.hpp` | F-10 |") == second);
+  CHECK(with("| 5.2 | what | `wire/frame.hpp` | F-11 |") == second);
+  CHECK(with("| 5.2 | what | `wire/frame.hpp` | \"a reserved bit\" |") == second);
+}
+
 TEST_CASE("docs: the changelog has the version, and the README's code is in files that are built") {
   tidy::file const version = text("include/purews/version.hpp",
                                   "#define PUREWS_VERSION_MAJOR 1\n#define PUREWS_VERSION_MINOR 2\n"
