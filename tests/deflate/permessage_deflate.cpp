@@ -4,6 +4,7 @@
 #include "protocol/endpoint_harness.hpp"
 #include "support.hpp"
 #include "support/dies.hpp"
+#include "support/page.hpp"
 
 using namespace purews;
 
@@ -282,4 +283,17 @@ TEST_CASE("a codec that is out of its contract is misused; impossible options to
   CHECK(dies([] { permessage_deflate({.effort = {.memory_level = 10}}); }));
   CHECK(dies([] { permessage_deflate({.most = {.server = {context::takeover, 7}}}); }));
   CHECK(dies([] { permessage_deflate({.most = {.client = {context::takeover, 16}}}); }));
+}
+
+TEST_CASE("docs/limits.md and docs/compression.md have the defaults of deflate_options") {
+  constexpr deflate_options with;
+  CHECK(test::has_row(test::page("docs/limits.md"), "message_bytes_min", test::size(with.message_bytes_min)));
+  CHECK(test::has_row(test::page("docs/limits.md"), "kept_max", test::count(with.kept_max)));
+  std::string const page = test::page("docs/compression.md");
+  CHECK(with.most == deflate_parameters{{context::takeover, 15}, {context::takeover, 15}});
+  CHECK(page.find("\n| `most.server`, `most.client` | takeover, 15 bits |") != std::string::npos);
+  CHECK(test::has_row(page, "effort.level", test::count(static_cast<unsigned>(with.effort.level))));
+  CHECK(test::has_row(page, "effort.memory_level", test::count(static_cast<unsigned>(with.effort.memory_level))));
+  CHECK(test::has_row(page, "message_bytes_min", test::count(with.message_bytes_min)));
+  CHECK(test::has_row(page, "kept_max", test::count(with.kept_max)));
 }
