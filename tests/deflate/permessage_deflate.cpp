@@ -278,6 +278,56 @@ TEST_CASE("7692 7.2.2 D-38, D-39: what a message may become is bounded, in every
   }
 }
 
+TEST_CASE("8.1 U-04, U-05: compressed text is checked as it is inflated, however it is cut") {
+  permessage_deflate const deflate;
+  options const with{.extension = &deflate};
+  // Each part is a fragment, compressed by the same compressor.
+  auto const outcome_of = [&](std::vector<std::string> const& parts, std::size_t step) {
+    deflater machine;
+    REQUIRE(machine.begin(15, {}));
+    test::octets wire;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      bool const last = i + 1 == parts.size();
+      auto const made = machine.encode(as_bytes(parts[i]), last ? fragment::last : fragment::more);
+      unsigned const first = (last ? 0x80U : 0U) + (i == 0 ? 0x41U : 0U);
+      wire = test::join(wire, test::peer_frame(role::server, first, as_text(made.payload)));
+    }
+    connection c(role::server, with, test::birth);
+    REQUIRE(c.use(*deflate.make_codec(role::server, {})) == refusal::none);
+    test::machine_driver<connection> loop(c);
+    for (std::size_t at = 0; at < wire.size(); at += step)
+      loop.receive(std::span(wire).subspan(at, wire.size() - at < step ? wire.size() - at : step));
+    return loop.events.empty() ? std::string("nothing") : loop.events.back();
+  };
+  for (std::size_t const step : {std::size_t{1}, std::size_t{3}, std::size_t{10'000}}) {
+    CHECK(outcome_of({"caf\xC3\xA9"}, step) == "message text 636166c3a9");
+    CHECK(outcome_of({"caf\xC3", "\xA9"}, step) == "message text 636166c3a9");
+    CHECK(outcome_of({"caf\xE9."}, step) == "failed 1007 invalid_utf8");
+    CHECK(outcome_of({"caf\xC3", "."}, step) == "failed 1007 invalid_utf8");
+    CHECK(outcome_of({"caf", "\xC3"}, step) == "failed 1007 invalid_utf8");
+    CHECK(outcome_of({std::string(5000, 'a') + "\xFF", "and no end"}, step) == "failed 1007 invalid_utf8");
+  }
+}
+
+TEST_CASE("7692 8 D-44: a limit that is passed inside of a message fails the connection and frees what it had") {
+  permessage_deflate const deflate;
+  options const with{.limit = {.message_bytes_max = 100}, .extension = &deflate};
+  deflater machine;
+  REQUIRE(machine.begin(15, {}));
+  connection c(role::server, with, test::birth);
+  REQUIRE(c.use(*deflate.make_codec(role::server, {})) == refusal::none);
+  test::machine_driver<connection> loop(c);
+  REQUIRE(c.send(std::string(80, 'x')) == refusal::none);
+  CHECK(deflate.pool().kept_deflaters() + deflate.pool().kept_inflaters() == 0);
+  auto const made = machine.encode(as_bytes(std::string(101, 'a')), fragment::more);
+  loop.receive(test::peer_frame(role::server, 0x41, as_text(made.payload)));
+  CHECK(loop.events.back() == "failed 1009 message_too_big");
+  CHECK(deflate.pool().kept_deflaters() == 1);
+  CHECK(deflate.pool().kept_inflaters() == 1);
+  loop.receive(test::peer_frame(role::server, 0x81, "more"));
+  CHECK(loop.events.size() == 1);
+}
+
 TEST_CASE("a codec that is out of its contract is misused; impossible options too") {
   CHECK(dies([] { permessage_deflate({.effort = {.level = 0}}); }));
   CHECK(dies([] { permessage_deflate({.effort = {.memory_level = 10}}); }));
