@@ -66,6 +66,9 @@ TEST_CASE("RFC 9112 7.1: malformed chunks are refused, what came before them is 
        {"\r\n", ";\r\n", "x\r\n", "5\nhello\r\n", "-1\r\n", "+5\r\nhello", " 5\r\nhello", "5x\r\nhello", "5;a\nhello",
         "5\r\r\nhello", "\"5\"\r\n", "0x5\r\nhello", "10000000000000000\r\nhello", "ffffffffffffffffffff\r\nhello"})
     CHECK(decoded(body) == "!");
+  CHECK(decoded("5;" + std::string(252, 'x') + "\r\nhello\r\n0\r\n") == "hello|");
+  CHECK(decoded("5;" + std::string(253, 'x') + "\r\nhello\r\n0\r\n") == "!");
+  CHECK(decoded("5;" + std::string(254, 'x')) == "!");
   for (char const* const body : {"5\r\nhello0\r\n\r\n", "5\r\nhello!\r\n0\r\n", "5\r\nhello\r0\r\n", "5\r\nhello\n0\r\n"})
     CHECK(decoded(body) == "hello!");
 }

@@ -5,39 +5,23 @@
 
 namespace purews::inline v0 {
 
+// clang-format off
+
 /// The headers that an opening handshake reads. A head remembers where they are, so that their names are compared once.
+/// `other_websocket` is Sec-WebSocket-* and none of those before it.
 enum class known_header : std::uint8_t {
-  host,
-  cookie,
-  expect,
-  origin,
-  upgrade,
-  connection,
-  content_length,
-  transfer_encoding,
-  key,
-  accept,
-  version,
-  subprotocol,
-  extensions,
-  other_websocket,  ///< Sec-WebSocket-*, and none of those above
-  other,
+  host, cookie, expect, origin, upgrade, connection, content_length, transfer_encoding,
+  key, accept, version, subprotocol, extensions, other_websocket, other,
 };
 
 /// Their names, shorter ones first.
-inline constexpr std::string_view known_header_names[] = {"Host",
-                                                          "Cookie",
-                                                          "Expect",
-                                                          "Origin",
-                                                          "Upgrade",
-                                                          "Connection",
-                                                          "Content-Length",
-                                                          "Transfer-Encoding",
-                                                          "Sec-WebSocket-Key",
-                                                          "Sec-WebSocket-Accept",
-                                                          "Sec-WebSocket-Version",
-                                                          "Sec-WebSocket-Protocol",
-                                                          "Sec-WebSocket-Extensions"};
+inline constexpr std::string_view known_header_names[] = {
+    "Host", "Cookie", "Expect", "Origin", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding",
+    "Sec-WebSocket-Key", "Sec-WebSocket-Accept", "Sec-WebSocket-Version", "Sec-WebSocket-Protocol",
+    "Sec-WebSocket-Extensions",
+};
+
+// clang-format on
 
 /// Which header has this name, in either case.
 constexpr known_header classify_header(std::string_view name) noexcept {
