@@ -69,6 +69,7 @@ TEST_CASE("RFC 9112 7.1: malformed chunks are refused, what came before them is 
   CHECK(decoded("5;" + std::string(252, 'x') + "\r\nhello\r\n0\r\n") == "hello|");
   CHECK(decoded("5;" + std::string(253, 'x') + "\r\nhello\r\n0\r\n") == "!");
   CHECK(decoded("5;" + std::string(254, 'x')) == "!");
-  for (char const* const body : {"5\r\nhello0\r\n\r\n", "5\r\nhello!\r\n0\r\n", "5\r\nhello\r0\r\n", "5\r\nhello\n0\r\n"})
+  for (char const* const body :
+       {"5\r\nhello0\r\n\r\n", "5\r\nhello!\r\n0\r\n", "5\r\nhello\r0\r\n", "5\r\nhello\n0\r\n"})
     CHECK(decoded(body) == "hello!");
 }
