@@ -24,7 +24,7 @@ std::string decoded(std::string const& body, std::vector<std::size_t> const& cut
     copy_bytes(grown.get() + kept_size, as_bytes(body).subspan(kept_size, cut - kept_size));
     kept = std::move(grown);
     kept_size = cut;
-    progress = decoder.read({kept.get(), cut});
+    if (progress == http_progress::need_more) progress = decoder.read({kept.get(), cut});
   }
   char const* const end = progress == http_progress::done     ? "|"
                           : progress == http_progress::failed ? "!"

@@ -26,7 +26,7 @@ TEST_CASE("RFC 9110 5.1: every known header is recognised in either case, and no
     bool const websocket = i >= static_cast<std::size_t>(known_header::key);
     for (std::size_t at = 0; at < name.size(); ++at) {  // one character changed, left out or added
       std::string changed = name;
-      changed[at] = 'x';
+      changed[at] = '!';
       CHECK(classify_header(changed) != expected);
       CHECK(classify_header(std::string(name).erase(at, 1)) != expected);
       CHECK(classify_header(std::string(name).insert(at, 1, 'x')) != expected);
