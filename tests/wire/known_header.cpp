@@ -5,6 +5,7 @@
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/dies.hpp"
 
 using namespace purews;
 
@@ -33,6 +34,7 @@ TEST_CASE("RFC 9110 5.1: every known header is recognised in either case, and no
     }
     CHECK(classify_header(name + "x") == (websocket ? known_header::other_websocket : known_header::other));
   }
+  CHECK(dies([] { static_cast<void>(name_of(known_header::other)); }));
   for (std::string_view const name : {"", "X", "Hos", "Sec-WebSocket", "User-Agent", "Accept-Encoding", "Pragma"})
     CHECK(classify_header(name) == known_header::other);
   CHECK(classify_header("sec-websocket-") == known_header::other_websocket);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "assert.hpp"
 #include "http_tokens.hpp"
 
 namespace purews::inline v0 {
@@ -23,6 +24,12 @@ inline constexpr std::string_view known_header_names[] = {
 
 // clang-format on
 
+/// Precondition (asserted): it is one name, not one of the others.
+constexpr std::string_view name_of(known_header what) noexcept {
+  PUREWS_ASSERT(what < known_header::other_websocket);
+  return known_header_names[static_cast<int>(what)];
+}
+
 /// Which header has this name, in either case.
 constexpr known_header classify_header(std::string_view name) noexcept {
   // Where the names of each size begin; 13: there are none.
@@ -31,7 +38,8 @@ constexpr known_header classify_header(std::string_view name) noexcept {
   if (name.size() < sizeof first_of_size)
     for (std::uint8_t i = first_of_size[name.size()]; i < 13 && known_header_names[i].size() == name.size(); ++i)
       if (iequals(name, known_header_names[i])) return static_cast<known_header>(i);
-  return istarts_with(name, "Sec-WebSocket-") ? known_header::other_websocket : known_header::other;
+  bool const may_be = name.size() >= 14 && name[3] == '-';  // most names are told apart by that
+  return may_be && istarts_with(name, "Sec-WebSocket-") ? known_header::other_websocket : known_header::other;
 }
 
 }  // namespace purews::inline v0
