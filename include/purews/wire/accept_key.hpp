@@ -159,7 +159,8 @@ __attribute__((target("sha,ssse3"))) inline void sha1_kernel::add_by_instruction
   words v{static_cast<int>(state_[3]), static_cast<int>(state_[2]), static_cast<int>(state_[1]),
           static_cast<int>(state_[0])};
   words before = v;
-  words e = last + w[0];
+  words e = w[0];
+  e[3] = static_cast<int>(static_cast<std::uint32_t>(e[3]) + state_[4]);
   v = __builtin_ia32_sha1rnds4(v, e, 0);
 #pragma GCC unroll 20
   for (int i = 1; i < 20; ++i) {
