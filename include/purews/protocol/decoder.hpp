@@ -87,10 +87,7 @@ inline event decoder::next(input& in, options const& with, attachments const& ha
       error fault = error::none;
       if (!read_header(in, with, has, fault)) return fault == error::none ? event{} : fail(fault);
     }
-    if (is_control(frame_.op)) {
-      if (event const e = control(in); e.what != kind::none) return e;
-      return {};
-    }
+    if (is_control(frame_.op)) return control(in);
     if (compressed_) {
       event const e = compressed_piece(in, with, *has.codec);
       if (e.what != kind::none || in_frame_) return e;
@@ -199,10 +196,10 @@ inline bool decoder::read_header(input& in, options const& with, attachments con
       fault = check_start(std::to_integer<unsigned>(carry_[0]), std::to_integer<unsigned>(carry_[1]), allowed);
       if (fault != error::none) return false;
     }
-    carried_ = 0;
   }
   fault = result.fault;
   if (fault != error::none) return false;
+  carried_ = 0;
   frame_ = result.header;
   has.note(flight_recorder::direction::received, frame_);
   fault = begin_frame(with);
@@ -366,16 +363,15 @@ inline event decoder::control(input& in) noexcept {
   in.drop(size);
   bool const all_here = left_ == frame_.length && size == left_;
   left_ -= size;
-  if (all_here) {
-    in_frame_ = false;
-    return control_event(frame_.op, part);
+  if (!all_here) {
+    if (!assembled_.append(part)) return fail(error::out_of_memory);
+    control_bytes_ = static_cast<std::uint8_t>(control_bytes_ + size);
+    if (left_ != 0) return {};
+    delivered_ = true;
   }
-  if (!assembled_.append(part)) return fail(error::out_of_memory);
-  control_bytes_ = static_cast<std::uint8_t>(control_bytes_ + size);
-  if (left_ != 0) return {};
-  in_frame_ = false;
-  delivered_ = true;
-  return control_event(frame_.op, assembled_.view().last(control_bytes_));
+  event const e = control_event(frame_.op, all_here ? part : assembled_.view().last(control_bytes_));
+  in_frame_ = e.what == kind::failed;  // the fault is in this frame: see frame_bytes_taken()
+  return e;
 }
 
 inline event decoder::control_event(opcode op, bytes payload) noexcept {
