@@ -248,13 +248,8 @@ inline event decoder::whole_message(input& in) noexcept {
   bytes const payload = in.unread().first(static_cast<std::size_t>(left_));
   in.drop(payload.size());
   left_ = 0;
-  if (frame_.op == opcode::text) {
-    bool ascii = false;
-    if (frame_.masked) ascii = mask_is_ascii(payload, frame_.key);
-    if (!ascii && !is_valid_utf8(payload)) return fail(error::invalid_utf8);
-  } else if (frame_.masked) {
-    mask(payload, frame_.key);
-  }
+  bool const ascii = frame_.masked && mask_is_ascii(payload, frame_.key);
+  if (frame_.op == opcode::text && !ascii && !is_valid_utf8(payload)) return fail(error::invalid_utf8);
   in_frame_ = false;
   return {.what = kind::message, .op = frame_.op, .payload = payload};
 }
