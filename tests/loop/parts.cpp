@@ -74,7 +74,7 @@ TEST_CASE("a callback takes what is move-only, passes references on and drops re
   CHECK(dies([] { callback<void()>()(); }));
 }
 
-TEST_CASE("a descriptor closes what it owns, once") {
+TEST_CASE("a descriptor closes what it owns, once", "[hazard-66]") {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
   descriptor write_end(ends[1]);
@@ -156,7 +156,7 @@ TEST_CASE("entropy differs from call to call and fills every size") {
   os_entropy({});
 }
 
-TEST_CASE("10.3: a forked child does not repeat the entropy of its parent") {
+TEST_CASE("10.3: a forked child does not repeat the entropy of its parent", "[hazard-57]") {
   std::byte warm[4];
   os_entropy(warm);  // a batch is there
   int ends[2];

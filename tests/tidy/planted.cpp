@@ -201,3 +201,47 @@ TEST_CASE("docs: the changelog has the version, and the README's code is in file
         list{"docs/changelog.md:2"});
   CHECK(places(tidy::docs({version, changelog})) == list{"README.md:1"});
 }
+
+TEST_CASE("hazards: every row has a test or a layer to come, not both; tags are of rows") {
+  std::string const tag = std::string("[") + "hazard-";  // in one piece it would be taken for a tag
+  auto const tests = [&](auto... without) {
+    std::string all;
+    for (int i = 1; i <= 76; ++i) {
+      bool const left_out = ((i == without) || ...);
+      if (!left_out) all += "TEST_CASE(\"\", \"" + tag + (i < 10 ? "0" : "") + std::to_string(i) + "]\")\n";
+    }
+    return all;
+  };
+  auto const found = [&](std::string const& content, std::string const& path = "tests/a/b.cpp") {
+    return tidy::hazards({text(path, content)}).size();
+  };
+  // What is listed as without a test has one here, and what is not listed has none.
+  std::size_t const listed = found(tests());
+  CHECK(listed > 0);
+  CHECK(listed < 20);
+  CHECK(found("") == 76 - listed);
+  CHECK(found(tests(1)) == listed + 1);
+  CHECK(found(tests(1, 48)) == listed + 2);
+  CHECK(found(tests(55)) == listed - 1);
+  CHECK(found(tests(1) + "\"" + tag + "01]\"") == listed);
+  CHECK(found(tests(), "include/a/b.cpp") == 76 - listed);
+  for (std::string const bad : {"00]", "77]", "1]", "001]", "x1]", "01", ""})
+    CHECK(found(tests() + "\n\"" + tag + bad + "\"") == listed + 1);
+}
+
+TEST_CASE("copies: zlib is the system's", "[hazard-45]") {
+  auto const found = [](std::string const& path, std::string const& content = "") {
+    return tidy::copies({text(path, content)}).size();
+  };
+  CHECK(found("include/purews/deflate/zlib.h") == 1);
+  CHECK(found("examples/third_party/inflate.c") == 1);
+  CHECK(found("include/miniz.hpp") == 1);
+  CHECK(found("include/other.h", "#define ZLIB_VERSION \"1.2.11\"") == 1);
+  CHECK(found("tests/bench/deflate.cpp") == 0);
+  CHECK(found("include/purews/wire/frame.hpp", "#include <zlib.h>") == 0);
+  auto const built = [](std::string const& build) {
+    return tidy::copies({text("include/purews/deflate/inflater.hpp", ""), text("CMakeLists.txt", build)}).size();
+  };
+  CHECK(built("purews_add_component(deflate FOLDERS deflate FIND_PACKAGE ZLIB LINK purews::purews ZLIB::ZLIB)") == 0);
+  CHECK(built("purews_add_component(deflate FOLDERS deflate LINK purews::purews)") == 1);
+}
