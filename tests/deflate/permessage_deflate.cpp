@@ -283,3 +283,32 @@ TEST_CASE("a codec that is out of its contract is misused; impossible options to
   CHECK(dies([] { permessage_deflate({.most = {.server = {context::takeover, 7}}}); }));
   CHECK(dies([] { permessage_deflate({.most = {.client = {context::takeover, 16}}}); }));
 }
+
+TEST_CASE("7692 7.2.2: what is wrong first in the text is reported, however the input was cut") {
+  struct wrong {
+    char const* packed;  // inflates to text in which something is wrong, and ends or goes on wrongly
+    error what;
+  };
+  static constexpr wrong list[] = {
+      {"00 0200fdff 61ff 07", error::invalid_utf8},                      // a byte 0xFF, then no DEFLATE
+      {"00 0200fdff 6161 07", error::deflate_data},                      // text, then no DEFLATE
+      {"00 0c00f3ff 616161616161616161ff6161 00", error::invalid_utf8},  // a byte 0xFF, then more than 10 bytes
+      {"00 0c00f3ff 616161616161616161616161 07", error::message_too_big},
+  };
+  permessage_deflate const deflate;
+  for (wrong const& w : list) {
+    options const with{.limit = {.message_bytes_max = 10}};
+    test::octets const in = test::peer_frame(role::server, 0xC1, test::hex(w.packed));
+    for (std::size_t step = 1; step <= in.size(); ++step) {
+      CAPTURE(w.packed, step);
+      connection machine(role::server, with, test::birth);
+      REQUIRE(machine.use(*deflate.make_codec(role::server, {})) == refusal::none);
+      test::machine_driver<connection> loop(machine);
+      for (std::size_t at = 0; at < in.size(); at += step)
+        loop.receive(std::span(in).subspan(at, in.size() - at < step ? in.size() - at : step));
+      REQUIRE(loop.events.size() == 1);
+      CHECK(loop.events[0] ==
+            "failed " + std::to_string(static_cast<int>(status_for(w.what))) + " " + test::name(w.what));
+    }
+  }
+}
