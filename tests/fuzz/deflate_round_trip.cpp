@@ -342,7 +342,7 @@ void fuzz::one_input(bytes_view in) {
       .most = agreed, .effort = {.level = static_cast<int>(1 + (flags >> 4) % 9)}, .kept_max = flags & 1U};
   permessage_deflate const deflate(deflate_with);
   options with{.entropy = test::zero_entropy, .extension = &deflate};
-  with.timeout.ping = with.timeout.write = forever;
+  with.timeout.ping = with.timeout.write = with.timeout.close = forever;
   if ((flags & 2U) != 0) with.deliver = delivery::pieces;
   if ((flags & 4U) != 0) with.limit.queue_bytes_max = 2000;
   if ((flags & 8U) != 0) with.limit.queue_bytes_max = 30'000;

@@ -124,7 +124,8 @@ void check_answer(std::string const& answer, words const& offer, deflate_paramet
 }
 
 void try_offers(deflate_parameters const& most, std::string_view text) {
-  if (text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos || text.size() > 4000) return;
+  auto const is_control = [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; };
+  if (std::any_of(text.begin(), text.end(), is_control) || text.size() > 4000) return;  // no request has them
   permessage_deflate const server({.most = most});
   std::string const answer = answer_of(server, text);
   for (extension const& e : extension_model(text).extensions) {
