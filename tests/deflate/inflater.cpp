@@ -102,6 +102,10 @@ TEST_CASE("7692 7.2.2 D-32 to D-35: a message that does not end where a block do
   check_all_ways({{hello + "0000ffff07", bad(error::deflate_data)}});
 }
 
+TEST_CASE("7692 7.2.2: a block that ends with the tail, and fills the room with it, ends the message") {
+  check_all_ways({{"000500faff48", good({"H\0\0\xFF\xFF", 5})}, {hello, good("Hello")}});
+}
+
 TEST_CASE("7692 7.1.1 D-02: without context takeover nothing refers to an earlier message") {
   inflater machine;
   REQUIRE(machine.begin());

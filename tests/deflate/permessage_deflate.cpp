@@ -347,3 +347,32 @@ TEST_CASE("docs/limits.md and docs/compression.md have the defaults of deflate_o
   CHECK(test::has_row(page, "message_bytes_min", test::count(with.message_bytes_min)));
   CHECK(test::has_row(page, "kept_max", test::count(with.kept_max)));
 }
+
+TEST_CASE("7692 7.2.2: what is wrong first in the text is reported, however the input was cut") {
+  struct wrong {
+    char const* packed;  // inflates to text in which something is wrong, and ends or goes on wrongly
+    error what;
+  };
+  static constexpr wrong list[] = {
+      {"00 0200fdff 61ff 07", error::invalid_utf8},                      // a byte 0xFF, then no DEFLATE
+      {"00 0200fdff 6161 07", error::deflate_data},                      // text, then no DEFLATE
+      {"00 0c00f3ff 616161616161616161ff6161 00", error::invalid_utf8},  // a byte 0xFF, then more than 10 bytes
+      {"00 0c00f3ff 616161616161616161616161 07", error::message_too_big},
+  };
+  permessage_deflate const deflate;
+  for (wrong const& w : list) {
+    options const with{.limit = {.message_bytes_max = 10}};
+    test::octets const in = test::peer_frame(role::server, 0xC1, test::hex(w.packed));
+    for (std::size_t step = 1; step <= in.size(); ++step) {
+      CAPTURE(w.packed, step);
+      connection machine(role::server, with, test::birth);
+      REQUIRE(machine.use(*deflate.make_codec(role::server, {})) == refusal::none);
+      test::machine_driver<connection> loop(machine);
+      for (std::size_t at = 0; at < in.size(); at += step)
+        loop.receive(std::span(in).subspan(at, in.size() - at < step ? in.size() - at : step));
+      REQUIRE(loop.events.size() == 1);
+      CHECK(loop.events[0] ==
+            "failed " + std::to_string(static_cast<int>(status_for(w.what))) + " " + test::name(w.what));
+    }
+  }
+}

@@ -112,6 +112,9 @@ TEST_CASE("7.1.7: a fault tells where the frame begins that broke the rule") {
                     step) == 20);
     CHECK(offset_of(test::join(hello, test::peer_frame(role::server, 0x82, std::string(101, 'x'))), step) == 11);
     CHECK(offset_of(test::join(hello, test::peer_frame(role::server, 0x88, "x")), step) == 11);
+    CHECK(offset_of(test::join(hello, test::peer_frame(role::server, 0x88, test::hex("03ed"))), step) == 11);
+    CHECK(offset_of(test::join(hello, test::peer_frame(role::server, 0x88, test::hex("03e8ff"))), step) == 11);
+    CHECK(offset_of(test::join(hello, test::hex("81 ff 0000000000000005 00000000")), step) == 11);
     CHECK(offset_of(test::join(hello, test::hex("81 fe 0005 00000000")), step) == 11);
   }
 }
