@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSL-1.0
 
 # Runs the port as vcpkg would, with functions of our own that do what its documentation says:
-# cmake -DPORT_FOLDER= -DWORK= -DGENERATOR= -DCXX= -DPUREWS_VERSION= [-DFEATURES=deflate] -P. The package lands in WORK/packages.
+# cmake -DPORT_FOLDER= -DWORK= -DGENERATOR= -DCXX= -DPUREWS_VERSION= [-DFEATURES=deflate]
+# -P. The package lands in WORK/packages.
 cmake_minimum_required(VERSION 3.19)
 set(PORT purews)
 set(CURRENT_PACKAGES_DIR "${WORK}/packages")
