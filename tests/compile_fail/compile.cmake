@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSL-1.0
 
-# Compiles SOURCE with mistake number MISUSE, or with none: 0. Succeeds if the right source compiles, and if a mistake is
-# refused in its own line and nowhere else in SOURCE, with the message that stands behind `#if MISUSE == N  // `.
+# Compiles SOURCE with mistake number MISUSE, or with none: 0. Succeeds if the right source compiles, and if a mistake
+# is refused in its own line and nowhere else in SOURCE, with the message behind `#if MISUSE == N  // `.
 execute_process(COMMAND "${CXX}" -std=c++20 -Werror=unused-result -fsyntax-only -DMISUSE=${MISUSE} -I "${INCLUDE}"
   "${SOURCE}" RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
 if(MISUSE EQUAL 0)
