@@ -96,7 +96,7 @@ struct peers {
 
 }  // namespace
 
-TEST_CASE("7692 7.1 N-01 to N-14: a server takes the first acceptable offer") {
+TEST_CASE("7692 7.1 N-01, N-02, N-10, N-12, N-14: a server takes the first acceptable offer") {
   CHECK(answer_to("") == "none");
   CHECK(answer_to(header("permessage-deflate")) == "permessage-deflate");
   CHECK(answer_to(header("x-webkit-deflate-frame, foo; a=b, PerMessage-Deflate")) == "permessage-deflate");
