@@ -86,7 +86,8 @@ TEST_CASE("overflow::drop_oldest drops the oldest that is not encoded yet, never
   CHECK(p.c.send(std::string(300, 'f'), oldest) == refusal::none);
   CHECK(p.c.send("g", oldest) == refusal::none);
   CHECK(p.c.dropped() == drop_counts{.oldest = 2});
-  CHECK(p.texts() == texts{"encoded at once", std::string(300, 'b'), std::string(300, 'd'), "e", std::string(300, 'f'), "g"});
+  CHECK(p.texts() ==
+        texts{"encoded at once", std::string(300, 'b'), std::string(300, 'd'), "e", std::string(300, 'f'), "g"});
 }
 
 TEST_CASE("overflow::drop_oldest refuses when nothing may be dropped") {
