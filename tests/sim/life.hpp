@@ -103,7 +103,7 @@ class life {
   }
 
  private:
-  static constexpr std::uint64_t ticks_max = 300'000;
+  static constexpr std::uint64_t ticks_max = 3'000'000;
   static constexpr std::uint64_t payload_bytes_max = 70'000;
 
   person& at(role who) { return people_[static_cast<int>(who)]; }
@@ -134,7 +134,7 @@ class life {
         break;
       case sim::progress::quiet:
         if (fate_.deeds > 0 && rolls_.happens(980)) return do_something();
-        if (fate_.deeds <= 0 && rolls_.happens(800)) bid_farewell();
+        if (fate_.deeds <= 0 && rolls_.happens(800)) return bid_farewell();
         if (!world_.sleep()) wait_in_vain();
         break;
     }
@@ -292,7 +292,12 @@ class life {
     if (last) p.said.push_back(p.being_said);
   }
 
+  // More than a queue of pongs keeps, now and then.
   void ping(role who) {
+    for (std::uint64_t n = rolls_.happens(100) ? rolls_.below(40) : 1; n > 0; --n) ping_once(who);
+  }
+
+  void ping_once(role who) {
     std::byte payload[125];
     std::size_t const size = 1 + static_cast<std::size_t>(rolls_.below(125));
     rolls_.fill({payload, size});

@@ -83,6 +83,7 @@ struct person {
  private:
   void hear_message(event const& e, person& other, bool lossless) {
     must(open, "a message came before the connection was open");
+    must(!bade_farewell, "a message came after close()");
     being_heard.op = e.op;
     being_heard.add(e.payload);
     must(e.what == kind::fragment || e.fin, "a whole message has no end");
