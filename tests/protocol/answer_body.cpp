@@ -60,7 +60,7 @@ TEST_CASE("4.1: an answer that did not switch is told with its headers and its b
   CHECK(answered(head(with_lines(length(json.size()))) + json + "HTTP/1.1 200 OK\r\n\r\n") == "401 " + json);
   CHECK(answered(head(with_lines("Transfer-Encoding: Chunked\r\n")) + chunked) == "401 " + json);
   CHECK(answered(head(with_lines("Transfer-Encoding: chunked\r\n" + length(3))) + chunked) == "401 " + json);
-  CHECK(answered(head(with_lines("Transfer-Encoding: chunked\r\n")) + "5\r\nhello\r\nx") == "401 hello");
+  CHECK(answered(head(with_lines("Transfer-Encoding: chunked\r\n")) + "5\r\nhello\r\nx\r\n") == "401 hello");
   CHECK(answered("HTTP/1.1 103 Early Hints\r\n\r\n" + head(with_lines(length(2))) + "no") == "401 no");
   CHECK(answered(head(with_lines(length(0) + "Location: wss://other/\r\n"), "HTTP/1.1 302 Found")) == "302 ");
 }

@@ -178,6 +178,49 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("out of memory: a request that someone else parsed is refused, or its connection ends with one event") {
+  header_field const headers[] = {{"Host", "h"},
+                                  {"Upgrade", "websocket"},
+                                  {"Connection", "Upgrade"},
+                                  {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
+                                  {"Sec-WebSocket-Version", "13"}};
+  starve([&](test::manner const& how) {
+    scarce_life l(server, how);
+    parsed_request const request{"GET", "/", headers};
+    refusal first = l.machine.adopt(request);
+    if (first == refusal::out_of_memory) {
+      l.loop.drain();
+      CHECK(l.loop.events.empty());
+      first = l.machine.adopt(request);
+    }
+    l.loop.drain();
+    if (l.machine.accept() == refusal::out_of_memory) static_cast<void>(l.machine.accept());
+    l.receive(frame_text(server, 0x81, "left over"));
+    l.receive(frame_text(server, 0x88, "\x03\xE8"));
+    l.finish();
+    std::string const said = test::text_of(l.loop.output);
+    CHECK((said.empty() || said.starts_with(switched) || switched.starts_with(said) ||
+           said.starts_with("HTTP/1.1 500 ")));
+    if (!heap::failed()) CHECK(l.loop.events.back() == "closed 1000 clean ");
+  });
+}
+
+TEST_CASE("out of memory: the body of a refusal is told, or memory is what failed [K-02]") {
+  starve([](test::manner const& how) {
+    scarce_life l(client, how);
+    client_request const request{.where = parse_uri("ws://server.example.com/chat")};
+    if (l.machine.connect(request) == refusal::out_of_memory) static_cast<void>(l.machine.connect(request));
+    l.loop.flush();
+    l.receive("HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe");
+    l.receive("llo\r\n3");
+    l.receive("\r\nyou\r\n");
+    l.finish();
+    if (heap::failed()) return;
+    event const refused{.what = kind::failed, .fault = error::answer_status, .code = status_code::abnormal};
+    CHECK(l.loop.events == lines{test::describe(refused)});
+  });
+}
+
 TEST_CASE("out of memory: a request that could not be kept is answered with 500 or not at all") {
   heap::start();
   endpoint e(server, sample, birth);

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "purews/wire/accept_key.hpp"
 
+#include <cstring>
+#include <memory>
+#include <random>
 #include <string>
 
 #include "support/catch.hpp"
 #include "support/dies.hpp"
+#include "support/sha1.hpp"
 
 namespace {
 
 using namespace purews;
+using test::sha1;
 
 constexpr bool is(sha1_digest digest, std::string_view hexadecimal) {
   constexpr char digits[] = "0123456789abcdef";
@@ -48,6 +53,12 @@ constexpr bool encodes(std::string_view text, std::string_view expected) {
 static_assert(encodes("", "") && encodes("f", "Zg==") && encodes("fo", "Zm8=") && encodes("foo", "Zm9v") &&
               encodes("foob", "Zm9vYg==") && encodes("fooba", "Zm9vYmE=") && encodes("foobar", "Zm9vYmFy"));
 
+std::string some_block(std::mt19937& random) {
+  std::string block(64, '\0');
+  for (char& c : block) c = static_cast<char>(random());
+  return block;
+}
+
 }  // namespace
 
 TEST_CASE("4.2.2: SHA-1, base64 and the accept key are at run time what they are for the compiler", "[accept_key]") {
@@ -59,6 +70,27 @@ TEST_CASE("4.2.2: SHA-1, base64 and the accept key are at run time what they are
   text = "dGhlIHNhbXBsZSBub25jZQ==";
   CHECK(std::string_view{accept_key(text)} == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
+
+#if defined(__GNUC__) && defined(__x86_64__)
+TEST_CASE("4.2.2: the processor's SHA-1 agrees with the portable one on every block, wherever it stands",
+          "[accept_key]") {
+  if (!has_sha_instructions()) {
+    WARN("this processor has no instructions for SHA-1: the portable version alone was tested");
+    return;
+  }
+  std::mt19937 random{5};
+  sha1_kernel portable;
+  sha1_kernel quick;
+  for (std::size_t n = 0; n < 500; ++n) {
+    auto const room = std::make_unique<char[]>(64 + n % 16);  // of the exact size
+    std::string const block = n < 2 ? std::string(64, n == 0 ? '\0' : '\xFF') : some_block(random);
+    std::memcpy(room.get() + n % 16, block.data(), 64);
+    portable.add(sha1_kernel::expand(block.data()));
+    quick.add_by_instructions(room.get() + n % 16);
+    REQUIRE(quick.digest() == portable.digest());
+  }
+}
+#endif
 
 TEST_CASE("4.2.1 H-20: a key that is not 16 bytes in base64 is refused", "[accept_key][hazard-51]") {
   for (std::string_view const key : {

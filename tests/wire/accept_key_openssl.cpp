@@ -6,14 +6,14 @@
 #include <string>
 
 #include "support/catch.hpp"
-
-#include "purews/wire/accept_key.hpp"
+#include "support/sha1.hpp"
 
 // The second opinion on SHA-1 and base64, where there is OpenSSL.
 
 namespace {
 
 using namespace purews;
+using test::sha1;
 
 std::string random_text(std::size_t size, std::mt19937& random) {
   std::string text(size, '\0');

@@ -24,7 +24,7 @@ std::string decoded(std::string const& body, std::vector<std::size_t> const& cut
     copy_bytes(grown.get() + kept_size, as_bytes(body).subspan(kept_size, cut - kept_size));
     kept = std::move(grown);
     kept_size = cut;
-    progress = decoder.read({kept.get(), cut});
+    if (progress == http_progress::need_more) progress = decoder.read({kept.get(), cut});
   }
   char const* const end = progress == http_progress::done     ? "|"
                           : progress == http_progress::failed ? "!"
@@ -66,6 +66,10 @@ TEST_CASE("RFC 9112 7.1: malformed chunks are refused, what came before them is 
        {"\r\n", ";\r\n", "x\r\n", "5\nhello\r\n", "-1\r\n", "+5\r\nhello", " 5\r\nhello", "5x\r\nhello", "5;a\nhello",
         "5\r\r\nhello", "\"5\"\r\n", "0x5\r\nhello", "10000000000000000\r\nhello", "ffffffffffffffffffff\r\nhello"})
     CHECK(decoded(body) == "!");
-  for (char const* const body : {"5\r\nhello0\r\n\r\n", "5\r\nhello!\r\n0\r\n", "5\r\nhello\r0\r\n", "5\r\nhello\n0\r\n"})
+  CHECK(decoded("5;" + std::string(252, 'x') + "\r\nhello\r\n0\r\n") == "hello|");
+  CHECK(decoded("5;" + std::string(253, 'x') + "\r\nhello\r\n0\r\n") == "!");
+  CHECK(decoded("5;" + std::string(254, 'x')) == "!");
+  for (char const* const body :
+       {"5\r\nhello0\r\n\r\n", "5\r\nhello!\r\n0\r\n", "5\r\nhello\r0\r\n", "5\r\nhello\n0\r\n"})
     CHECK(decoded(body) == "hello!");
 }

@@ -38,6 +38,20 @@ TEST_CASE("RFC 9110 5.6.2: exactly 77 characters may stand in a token") {
   }
 }
 
+TEST_CASE("RFC 9110 5.6.2: the name of a line ends at the first byte that is not of a token [H-53]") {
+  for (std::size_t size = 0; size <= 40; ++size) {
+    std::string const name(size, 'n');
+    CHECK(field_name_size(name) == size);
+    for (std::size_t at = 0; at < size; ++at)
+      for (int c = 0; c < 256; ++c) {
+        std::string text = name;
+        text[at] = static_cast<char>(c);
+        std::size_t const expected = is_token(std::string_view(text).substr(at, 1)) ? size : at;
+        if (field_name_size(text) != expected) FAIL("byte " << c << " at " << at << " of " << size);
+      }
+  }
+}
+
 TEST_CASE("RFC 9110 5.5: a value has no control character but the tab, wherever it stands [H-53, H-54]") {
   for (std::size_t size = 1; size <= 26; ++size)
     for (std::size_t at = 0; at < size; ++at)

@@ -88,7 +88,9 @@ TEST_CASE("8.1 U-02: a code point cut off by ASCII is found wherever the ASCII b
   for (std::string const cut : {"\xC3", "\xE2", "\xE2\x82", "\xF0", "\xF0\x9F", "\xF0\x9F\x98"})
     for (std::size_t front = 0; front < 140; ++front)
       for (std::size_t const back : {1U, 31U, 32U, 63U, 64U, 65U, 127U, 128U, 129U, 200U}) {
-        std::string const text = filler(1, front / 2 * 2) + std::string(front % 2, 'a') + cut + std::string(back, 'a');
+        std::string text(front % 2, 'a');
+        for (std::size_t i = 0; i < front / 2; ++i) text += "\u00e9";
+        text += cut + std::string(back, 'a');
         failures += !agrees_at_every_level(view(text));
       }
   CHECK(failures == 0);

@@ -314,8 +314,9 @@ inline event decoder::compressed_piece(input& in, options const& with, message_c
     }
     bool const ends = frame_.fin && part.size() == left_;
     if (part.empty() && left_ != 0) return {};
-    std::uint64_t const guess = part.size() < 64 ? 256 : part.size() * 4;
-    std::uint64_t const wanted = guess < room_bytes_max ? guess : room_bytes_max;
+    std::uint64_t const wanted = part.size() < 64                   ? 256
+                                 : part.size() * 4 < room_bytes_max ? part.size() * 4
+                                                                    : room_bytes_max;
     // One byte above the bound tells that it would be passed.
     std::uint64_t const allowed = most - message_bytes_ < wanted ? most - message_bytes_ + 1 : wanted;
     bytes room = assembled_.prepare(static_cast<std::size_t>(allowed));

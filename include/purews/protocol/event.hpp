@@ -26,7 +26,9 @@ struct event {
   bool clean = false;                    ///< closed: both sides sent a Close frame. RFC 6455 section 7.1.4
   error fault = error::none;             ///< failed: the rule that was broken
   status_code code = status_code::none;  ///< closed, failed: RFC 6455 section 7.1.5
-  bytes payload{};  ///< message, fragment, ping, pong: the payload; closed: the reason; request: the body
+  /// message, fragment, ping, pong: the payload; closed: the reason; request: the body; failed with answer_status: the
+  /// front of the body of the answer
+  bytes payload{};
 
   /// The payload as text. Text messages and close reasons are valid UTF-8.
   std::string_view text() const noexcept { return as_text(payload); }

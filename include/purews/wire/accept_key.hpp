@@ -36,14 +36,11 @@ struct sha1_digest {
   friend constexpr bool operator==(sha1_digest const&, sha1_digest const&) = default;
 };
 
-/// Computes the SHA-1 of `text`. FIPS 180-4 section 6.1.
-constexpr sha1_digest sha1(std::string_view text) noexcept;
-
 /// Writes `data` in base64 with padding to `to`, which has room for 4 characters for each 3 bytes begun.
 /// RFC 4648 section 4.
 constexpr void base64_encode(char* to, bytes_view data) noexcept;
 
-/// The steps of `sha1` and of `accept_key`.
+/// The steps of a SHA-1. FIPS 180-4 section 6.1.
 class sha1_kernel {
  public:
   /// The 80 words that the rounds take from one block of 64 bytes. FIPS 180-4 section 6.1.2 (1).
@@ -67,6 +64,7 @@ class sha1_kernel {
                              std::uint32_t word) noexcept;
   template <phase Phase>
   static constexpr void twenty(std::uint32_t (&v)[5], std::uint32_t const* words) noexcept;
+  static constexpr schedule padding_block(std::uint64_t bits) noexcept;
 
   std::uint32_t state_[5]{0x67452301U, 0xEFCDAB89U, 0x98BADCFEU, 0x10325476U, 0xC3D2E1F0U};
 };
@@ -134,14 +132,16 @@ constexpr void sha1_kernel::put_length(char* block, std::uint64_t bits) noexcept
   for (int i = 0; i < 8; ++i) block[56 + i] = static_cast<char>(bits >> (56 - 8 * i));
 }
 
-/// What follows key and GUID, which are 60 bytes with the first one of the padding behind them.
-inline constexpr char sha1_padding_after_60[64] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  0, 0,
-                                                   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  0, 0,
-                                                   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, -32};
-inline constexpr sha1_kernel::schedule sha1_kernel::padding_after_60 = expand(sha1_padding_after_60);
+constexpr sha1_kernel::schedule sha1_kernel::padding_block(std::uint64_t bits) noexcept {
+  char block[64]{};
+  put_length(block, bits);
+  return expand(block);
+}
+
+inline constexpr sha1_kernel::schedule sha1_kernel::padding_after_60 = padding_block(60 * 8);
 
 #if defined(__GNUC__) && defined(__x86_64__)
-// Four words are in a vector, the first one on top; the rounds go by four. FIPS 180-4 section 6.1.2.
+// Four words are in a vector, the first one on top, and the rounds go by four. FIPS 180-4 section 6.1.2.
 __attribute__((target("sha,ssse3"))) inline void sha1_kernel::add_by_instructions(char const* block) noexcept {
   using words = int __attribute__((vector_size(16)));
   using octets = char __attribute__((vector_size(16)));
@@ -152,32 +152,27 @@ __attribute__((target("sha,ssse3"))) inline void sha1_kernel::add_by_instruction
     std::memcpy(&part, block + 16 * i, sizeof part);
     w[i] = reinterpret_cast<words>(__builtin_ia32_pshufb128(part, reversed));
   }
+#pragma GCC unroll 20
   for (int i = 4; i < 20; ++i)
     w[i] = __builtin_ia32_sha1msg2(__builtin_ia32_sha1msg1(w[i - 4], w[i - 3]) ^ w[i - 2], w[i - 1]);
-  std::uint32_t last[4]{0, 0, 0, state_[4]};
-  std::uint32_t top[4]{state_[3], state_[2], state_[1], state_[0]};
-  words e, v;
-  std::memcpy(&e, last, sizeof e);
-  std::memcpy(&v, top, sizeof v);
-  words const first_e = e;
-  words const first_v = v;
+  words const last{0, 0, 0, static_cast<int>(state_[4])};
+  words v{static_cast<int>(state_[3]), static_cast<int>(state_[2]), static_cast<int>(state_[1]),
+          static_cast<int>(state_[0])};
   words before = v;
-  e += w[0];
+  words e = w[0];
+  e[3] = static_cast<int>(static_cast<std::uint32_t>(e[3]) + state_[4]);
   v = __builtin_ia32_sha1rnds4(v, e, 0);
-  for (int i = 1; i < 5; ++i)
-    e = __builtin_ia32_sha1nexte(before, w[i]), before = v, v = __builtin_ia32_sha1rnds4(v, e, 0);
-  for (int i = 5; i < 10; ++i)
-    e = __builtin_ia32_sha1nexte(before, w[i]), before = v, v = __builtin_ia32_sha1rnds4(v, e, 1);
-  for (int i = 10; i < 15; ++i)
-    e = __builtin_ia32_sha1nexte(before, w[i]), before = v, v = __builtin_ia32_sha1rnds4(v, e, 2);
-  for (int i = 15; i < 20; ++i)
-    e = __builtin_ia32_sha1nexte(before, w[i]), before = v, v = __builtin_ia32_sha1rnds4(v, e, 3);
-  e = __builtin_ia32_sha1nexte(before, first_e);
-  v += first_v;
-  std::memcpy(last, &e, sizeof e);
-  std::memcpy(top, &v, sizeof v);
-  for (int i = 0; i < 4; ++i) state_[i] = top[3 - i];
-  state_[4] = last[3];
+#pragma GCC unroll 20
+  for (int i = 1; i < 20; ++i) {
+    e = __builtin_ia32_sha1nexte(before, w[i]);
+    before = v;
+    v = i < 5    ? __builtin_ia32_sha1rnds4(v, e, 0)
+        : i < 10 ? __builtin_ia32_sha1rnds4(v, e, 1)
+        : i < 15 ? __builtin_ia32_sha1rnds4(v, e, 2)
+                 : __builtin_ia32_sha1rnds4(v, e, 3);
+  }
+  state_[4] = static_cast<std::uint32_t>(__builtin_ia32_sha1nexte(before, last)[3]);
+  for (int i = 0; i < 4; ++i) state_[i] += static_cast<std::uint32_t>(v[3 - i]);
 }
 #endif
 
@@ -205,7 +200,9 @@ constexpr accept_key_text accept_key(std::string_view key) noexcept {
 #if defined(__GNUC__) && defined(__x86_64__)
   if (!std::is_constant_evaluated() && has_sha_instructions()) {
     kernel.add_by_instructions(block);
-    kernel.add_by_instructions(sha1_padding_after_60);
+    char padding[64]{};
+    sha1_kernel::put_length(padding, 60 * 8);
+    kernel.add_by_instructions(padding);
     added = true;
   }
 #endif
@@ -216,22 +213,6 @@ constexpr accept_key_text accept_key(std::string_view key) noexcept {
   accept_key_text answer{};
   base64_encode(answer.text, kernel.digest().octets);
   return answer;
-}
-
-constexpr sha1_digest sha1(std::string_view text) noexcept {
-  sha1_kernel kernel;
-  std::uint64_t const bits = std::uint64_t{text.size()} * 8;
-  for (; text.size() >= 64; text.remove_prefix(64)) kernel.add(sha1_kernel::expand(text.data()));
-  char block[64]{};
-  for (std::size_t i = 0; i < text.size(); ++i) block[i] = text[i];
-  block[text.size()] = '\x80';
-  if (text.size() >= 56) {
-    kernel.add(sha1_kernel::expand(block));
-    for (char& c : block) c = 0;
-  }
-  sha1_kernel::put_length(block, bits);
-  kernel.add(sha1_kernel::expand(block));
-  return kernel.digest();
 }
 
 constexpr void base64_encode(char* to, bytes_view data) noexcept {

@@ -9,7 +9,8 @@ namespace purews::inline v0 {
 /// is decoded, and quotes stay. A view with a null pointer if there is none; a cookie may be empty.
 /// RFC 6265 sections 4.2.1 and 5.4.
 inline std::string_view cookie(http_message const& request, std::string_view name) noexcept {
-  for (std::size_t i = request.find("Cookie"); i < request.line_count(); i = request.find("Cookie", i + 1)) {
+  constexpr known_header what = known_header::cookie;
+  for (std::size_t i = request.find(what); i < request.line_count(); i = request.find(what, i + 1)) {
     list_reader pairs(request.line(i).value, ';');
     for (std::string_view pair = pairs.next(); !pair.empty(); pair = pairs.next()) {
       std::size_t const end = pair.find('=');

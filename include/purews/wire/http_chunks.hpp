@@ -8,65 +8,46 @@ namespace purews::inline v0 {
 /// Takes the chunked coding off a body while it arrives. RFC 9112 section 7.1.
 class chunk_decoder {
  public:
+  /// What stands between two chunks, extensions included. Stops: looking at lines without end again and again.
+  static constexpr std::size_t line_bytes_max = 256;
+
   /// Reads on in `body`: its bytes from the first one on (they may have moved since the call before), with more
   /// appended. They are overwritten: the content moves to their front. Done behind the last chunk; trailers are not
-  /// read.
+  /// read. Not to be called again after done or failed.
   http_progress read(bytes body) noexcept;
 
   /// How many bytes of content are at the front of the body.
   std::size_t size() const noexcept { return size_; }
 
  private:
-  enum class stage : std::uint8_t { first_digit, digits, extension, size_end, content, content_cr, content_lf };
-
-  http_progress step(char c) noexcept;
-
   std::uint64_t left_ = 0;  ///< of the chunk
   std::size_t taken_ = 0;   ///< of the coded body
   std::size_t size_ = 0;
-  stage stage_ = stage::first_digit;
-  http_progress progress_ = http_progress::need_more;
 };
 
 inline http_progress chunk_decoder::read(bytes body) noexcept {
-  while (progress_ == http_progress::need_more && taken_ < body.size()) {
-    if (stage_ != stage::content) {
-      progress_ = step(static_cast<char>(body[taken_++]));
-      continue;
-    }
+  for (;;) {
     std::size_t const here = body.size() - taken_;
     std::size_t const n = left_ < here ? static_cast<std::size_t>(left_) : here;
-    std::memmove(body.data() + size_, body.data() + taken_, n);
+    if (n != 0) std::memmove(body.data() + size_, body.data() + taken_, n);
     size_ += n;
     taken_ += n;
     left_ -= n;
-    if (left_ == 0) stage_ = stage::content_cr;
-  }
-  return progress_;
-}
-
-inline http_progress chunk_decoder::step(char c) noexcept {
-  bool const has_digit = stage_ == stage::digits;
-  stage next = stage_;
-  if (stage_ <= stage::digits && is_http_char(c, http_char_table::hex) && left_ >> 59 == 0) {
-    left_ = left_ * 16 + hex_value(c);
-    next = stage::digits;
-  } else if ((has_digit || stage_ == stage::extension) && c == '\r') {
-    next = stage::size_end;
-  } else if ((has_digit && (c == ';' || is_ows(c))) || (stage_ == stage::extension && c != '\n')) {
-    next = stage::extension;
-  } else if (stage_ == stage::size_end && c == '\n') {
+    if (left_ != 0) return http_progress::need_more;
+    // The end of the chunk before, the size of the next one, and its extensions.
+    std::string_view const text = as_text(body).substr(taken_, line_bytes_max);
+    std::size_t const at = taken_ == 0 ? 0 : 2;
+    std::size_t const end = text.find('\n', at);
+    if (end == text.npos) return text.size() < line_bytes_max ? http_progress::need_more : http_progress::failed;
+    std::size_t const digits = http_span(text, at, http_char_table::hex);
+    char const behind = text[at + digits];
+    bool const good = (at == 0 || text.starts_with("\r\n")) && digits > 0 && digits < 16 && text[end - 1] == '\r' &&
+                      (at + digits == end - 1 || behind == ';' || is_ows(behind));
+    if (!good) return http_progress::failed;
+    for (char const c : text.substr(at, digits)) left_ = left_ * 16 + hex_value(c);
+    taken_ += end + 1;
     if (left_ == 0) return http_progress::done;
-    next = stage::content;
-  } else if (stage_ == stage::content_cr && c == '\r') {
-    next = stage::content_lf;
-  } else if (stage_ == stage::content_lf && c == '\n') {
-    next = stage::first_digit;
-  } else {
-    return http_progress::failed;
   }
-  stage_ = next;
-  return http_progress::need_more;
 }
 
 }  // namespace purews::inline v0

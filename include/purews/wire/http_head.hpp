@@ -244,7 +244,7 @@ inline error http_head::read_target(std::string_view text) noexcept {
 
 /// field-line = field-name ":" OWS field-value OWS. RFC 9112 section 5.
 inline error http_head::take_field(std::string_view line) noexcept {
-  std::size_t const name_size = http_span(line, 0, http_char_table::token);
+  std::size_t const name_size = field_name_size(line);
   // RFC 9112 5.1: no white space "is allowed between the field name and colon".
   if (name_size == 0 || name_size == line.size() || line[name_size] != ':') return error::head_syntax;
   std::string_view const name(line.data(), name_size);

@@ -36,6 +36,7 @@ class http_message {
   std::size_t find(std::string_view name, std::size_t from = 0) const noexcept {
     return find(classify_header(name), name, from);
   }
+  std::size_t find(known_header what, std::size_t from = 0) const noexcept { return find(what, name_of(what), from); }
 
   int version_minor() const noexcept { return parts_->version_minor; }
   std::size_t head_size() const noexcept { return parts_->size; }  ///< in bytes, with the last empty line
@@ -88,9 +89,8 @@ class header_list {
  public:
   header_list(http_message const& message, std::string_view name) noexcept
       : header_list(message, classify_header(name), name) {}
-  /// Precondition: `what` is one name, not one of the others.
-  header_list(http_message const& message, known_header what) noexcept
-      : header_list(message, what, known_header_names[static_cast<int>(what)]) {}
+  /// Precondition (asserted): `what` is one name, not one of the others.
+  header_list(http_message const& message, known_header what) noexcept : header_list(message, what, name_of(what)) {}
 
   /// The next element, trimmed and never empty; empty at the end.
   std::string_view next() noexcept {

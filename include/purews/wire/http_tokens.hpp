@@ -65,6 +65,24 @@ constexpr std::size_t http_span(std::string_view text, std::size_t at, std::uint
   return end - at;
 }
 
+/// How many bytes at the front of a header line are those of a token: letters and '-' mostly, so sixteen at a time
+/// where that is one instruction.
+inline std::size_t field_name_size(std::string_view line) noexcept {
+  std::size_t size = 0;
+#if defined(__GNUC__) && defined(__x86_64__)
+  if (line.size() >= 16) {
+    using octets = unsigned char __attribute__((vector_size(16)));
+    using mask = char __attribute__((vector_size(16)));
+    octets part;
+    std::memcpy(&part, line.data(), sizeof part);
+    auto const plain = (((part | 0x20) - 'a') < 26) | (part == '-');
+    size = static_cast<std::size_t>(
+        __builtin_ctz(~static_cast<unsigned>(__builtin_ia32_pmovmskb128(reinterpret_cast<mask>(plain)))));
+  }
+#endif
+  return size + http_span(line, size, http_char_table::token);
+}
+
 /// Whether all of `text` belongs to a class of `http_char_table`; an empty text does not.
 constexpr bool is_all(std::string_view text, std::uint8_t what) noexcept {
   return !text.empty() && http_span(text, 0, what) == text.size();

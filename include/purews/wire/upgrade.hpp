@@ -78,8 +78,8 @@ inline bool has_valid_subprotocols(http_message const& message) noexcept {
 inline bool has_valid_extensions(http_message const& message) noexcept {
   std::size_t extensions = 0;
   if (message.header_count(known_header::extensions) == 0) return true;
-  std::size_t line = message.find(header_name::extensions);
-  for (; line < message.line_count(); line = message.find(header_name::extensions, line + 1)) {
+  std::size_t line = message.find(known_header::extensions);
+  for (; line < message.line_count(); line = message.find(known_header::extensions, line + 1)) {
     extension_reader reader(message.line(line).value);
     for (std::string_view name = reader.next(); !name.empty(); name = reader.next()) ++extensions;
     if (reader.malformed()) return false;
