@@ -63,6 +63,7 @@ struct fate {
     for (duration* const d :
          {&timeout.handshake, &timeout.ping, &timeout.pong, &timeout.close, &timeout.write, &timeout.linger})
       *d = any_timeout(*d);
+    if (rolls.happens(100)) timeout.lifetime = milliseconds(rolls.between(0, 3000));
   }
 
   duration any_timeout(duration usual) {
