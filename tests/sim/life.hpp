@@ -3,6 +3,8 @@
 
 #include "person.hpp"
 
+#include <memory>
+
 namespace test {
 
 /// What a life came to.
@@ -17,7 +19,10 @@ struct verdict {
 
 /// What is drawn from the seed before a life begins. New options of the library are drawn here.
 struct fate {
-  explicit fate(std::uint64_t seed) : rolls(seed) {
+  /// Makes the extension of one side: null where this program has none, and then zlib is not needed.
+  using extension_maker = std::shared_ptr<message_extension const> (*)(sim::dice& rolls);
+
+  explicit fate(std::uint64_t seed, extension_maker maker) : rolls(seed) {
     bool const odd_times = rolls.happens(200);
     for (options& with : options_of) with = any_options();
     if (odd_times)
@@ -30,6 +35,13 @@ struct fate {
       memory_fails_from = rolls.below(rolls.happens(500) ? 8 : 60);
       memory_fails_for = rolls.happens(300) ? UINT64_MAX : 1 + rolls.below(3);
     }
+    drops = rolls.happens(300);
+    sim::dice of_extensions = rolls.fork();
+    if (maker == nullptr || !of_extensions.happens(300)) return;
+    for (std::size_t i = 0; i < 2; ++i) {
+      extensions[i] = maker(of_extensions);
+      options_of[i].extension = extensions[i].get();
+    }
   }
 
   sim::dice rolls;
@@ -40,6 +52,8 @@ struct fate {
   std::uint64_t memory_fails_from = UINT64_MAX;
   std::uint64_t memory_fails_for = 0;
   bool may_wait_forever = false;  // a deadline is turned off
+  bool drops = false;             // messages are sent that may be dropped
+  std::shared_ptr<message_extension const> extensions[2]{};
 
  private:
   options any_options() {
@@ -63,6 +77,7 @@ struct fate {
     for (duration* const d :
          {&timeout.handshake, &timeout.ping, &timeout.pong, &timeout.close, &timeout.write, &timeout.linger})
       *d = any_timeout(*d);
+    if (rolls.happens(100)) timeout.lifetime = milliseconds(rolls.between(0, 3000));
   }
 
   duration any_timeout(duration usual) {
@@ -77,13 +92,15 @@ struct fate {
 template <class Machine = endpoint>
 class life {
  public:
-  explicit life(std::uint64_t seed, sim::trace::sink lines = nullptr)
-      : fate_(seed),
+  explicit life(std::uint64_t seed, sim::trace::sink lines = nullptr, fate::extension_maker maker = nullptr)
+      : fate_(seed, maker),
         rolls_(fate_.rolls.fork()),
         machines_{{role::client, fate_.options_of[0], instant{1'000'000'000}},
                   {role::server, fate_.options_of[1], instant{1'000'000'000}}},
         world_(machines_[0], machines_[1], fate_.rolls.roll(), fate_.around, lines) {
     sim::seed_entropy(fate_.rolls.roll());
+    if (fate_.extensions[0] != nullptr)
+      for (sim::frame_reader& wire : wires_) wire.allow_compression();
     world_.client().watch([](void* self, bytes_view sent) { static_cast<life*>(self)->wires_[0].read(sent); }, this);
     world_.server().watch([](void* self, bytes_view sent) { static_cast<life*>(self)->wires_[1].read(sent); }, this);
   }
@@ -103,7 +120,7 @@ class life {
   }
 
  private:
-  static constexpr std::uint64_t ticks_max = 300'000;
+  static constexpr std::uint64_t ticks_max = 3'000'000;
   static constexpr std::uint64_t payload_bytes_max = 70'000;
 
   person& at(role who) { return people_[static_cast<int>(who)]; }
@@ -124,7 +141,10 @@ class life {
 
   void live() {
     sim::happening h;
-    switch (world_.tick(h)) {
+    sim::progress const p = world_.tick(h);
+    for (role const who : {role::client, role::server})
+      if (machine(who).current() == state::closing) at(who).closing = true;
+    switch (p) {
       case sim::progress::reported:
         hear(h);
         break;
@@ -134,7 +154,7 @@ class life {
         break;
       case sim::progress::quiet:
         if (fate_.deeds > 0 && rolls_.happens(980)) return do_something();
-        if (fate_.deeds <= 0 && rolls_.happens(800)) bid_farewell();
+        if (fate_.deeds <= 0 && rolls_.happens(800)) return bid_farewell();
         if (!world_.sleep()) wait_in_vain();
         break;
     }
@@ -194,9 +214,15 @@ class life {
       who == role::client ? world_.client().touch() : world_.server().touch();
       return result;
     }
-    must(c.current() == before_state && c.queued_bytes() == before_bytes && c.deadline() == before_deadline &&
-             c.wants_input() == before_wants && c.transport() == before_transport,
-         "a refused call has changed the machine");
+    if (result == refusal::queue_full && closes_when_full_) {
+      at(who).closing = true;
+      return result;
+    }
+    must(c.current() == before_state, "a refused call has changed the state");
+    must(c.queued_bytes() == before_bytes, "a refused call has changed what is queued");
+    must(c.deadline() == before_deadline, "a refused call has changed the deadline");
+    must(c.wants_input() == before_wants, "a refused call has changed what is wanted");
+    must(c.transport() == before_transport, "a refused call has changed the transport");
     must(result != refusal::out_of_memory || sim::heap::refused() != before_refused,
          "a call was refused for want of memory, but there was enough");
     must(result != refusal::not_open || before_state != state::open, "a call was refused as if the state was not open");
@@ -250,15 +276,38 @@ class life {
     return payload;
   }
 
+  // What becomes of a message if the queue is full, and whether it is compressed.
+  send_options any_manner() {
+    static constexpr overflow policies[] = {overflow::refuse,      overflow::refuse,   overflow::refuse,
+                                            overflow::drop_oldest, overflow::conflate, overflow::conflate,
+                                            overflow::drop_newest, overflow::close};
+    send_options how;
+    if (fate_.drops) how.when_full = rolls_.any_of(policies);
+    if (fate_.drops) how.key = rolls_.below(3);
+    if (fate_.extensions[0] != nullptr) how.compress = static_cast<compression>(rolls_.below(3));
+    return how;
+  }
+
   opcode any_opcode() { return rolls_.happens(500) ? opcode::text : opcode::binary; }
+
+  template <class Call>
+  void send(role who, std::string_view name, person::message said, send_options const& how, Call what) {
+    if (how.when_full == overflow::conflate) said.conflates = how.key + 1;
+    drop_counts const before = machine(who).dropped();
+    closes_when_full_ = how.when_full == overflow::close;
+    refusal const result = call(who, name, what);
+    closes_when_full_ = false;
+    if (result == refusal::none) at(who).say(said, before, machine(who).dropped());
+    must(result == refusal::none || before == machine(who).dropped(), "a refused call has dropped messages");
+  }
 
   void send(role who) {
     if (at(who).inside && rolls_.happens(800)) return send_fragment(who);
     person::message said{.op = any_opcode()};
     std::vector<std::byte> const payload = any_payload(said.op, who);
     said.add(payload);
-    refusal const result = call(who, "send", [&](Machine& m) { return m.send(said.op, payload); });
-    if (result == refusal::none) at(who).said.push_back(said);
+    send_options const how = any_manner();
+    send(who, "send", said, how, [&](Machine& m) { return m.send(said.op, payload, how); });
   }
 
   void send_prepared(role who) {
@@ -267,8 +316,8 @@ class life {
     said.add(payload);
     prepared_message const shared(said.op, payload);
     if (!shared) return;
-    refusal const result = call(who, "send, prepared", [&](Machine& m) { return m.send(shared); });
-    if (result == refusal::none) at(who).said.push_back(said);
+    send_options const how = any_manner();
+    send(who, "send, prepared", said, how, [&](Machine& m) { return m.send(shared, how); });
   }
 
   // The next fragment of a message, which was drawn whole.
@@ -292,7 +341,12 @@ class life {
     if (last) p.said.push_back(p.being_said);
   }
 
+  // More than a queue of pongs keeps, now and then.
   void ping(role who) {
+    for (std::uint64_t n = rolls_.happens(100) ? rolls_.below(40) : 1; n > 0; --n) ping_once(who);
+  }
+
+  void ping_once(role who) {
     std::byte payload[125];
     std::size_t const size = 1 + static_cast<std::size_t>(rolls_.below(125));
     rolls_.fill({payload, size});
@@ -388,8 +442,8 @@ class life {
     }
     std::uint64_t bound = 0;
     for (options const& with : fate_.options_of)
-      bound += 2 * with.limit.message_bytes_max + with.limit.queue_bytes_max + payload_bytes_max +
-               with.limit.head_bytes_max + (256U << 10);
+      bound += (with.extension != nullptr ? 4U << 20 : 0) + 2 * with.limit.message_bytes_max +
+               with.limit.queue_bytes_max + payload_bytes_max + with.limit.head_bytes_max + (256U << 10);
     must(sim::heap::most_used() <= bound, "the machines used more memory than their limits allow");
   }
 
@@ -399,17 +453,18 @@ class life {
   sim::world<Machine, Machine> world_;
   sim::frame_reader wires_[2] = {sim::frame_reader(role::client), sim::frame_reader(role::server)};
   person people_[2];
+  bool closes_when_full_ = false;  // the call that is made now
   int clean_ends_ = 0;
   std::uint64_t messages_ = 0;
 };
 
 /// Lives a life, and checks that it leaves no memory behind.
 template <class Machine = endpoint>
-verdict live(std::uint64_t seed, sim::trace::sink lines = nullptr) {
+verdict live(std::uint64_t seed, sim::trace::sink lines = nullptr, fate::extension_maker maker = nullptr) {
   std::size_t const before = sim::heap::used();
   verdict result;
   {
-    life<Machine> one(seed, lines);
+    life<Machine> one(seed, lines, maker);
     result = one.run();
   }
   if (result.fault == nullptr && sim::heap::used() != before) result.fault = "the machines kept memory";

@@ -230,6 +230,12 @@ TEST_CASE("frame reader: it counts frames, and names the first rule that is brok
   CHECK(fault(role::server, "827f000000000000ffff") == "a length is not in its shortest form");
   CHECK(fault(role::server, "827f8000000000000000") == "a length is not in its shortest form");
 
+  sim::frame_reader compressed(role::server);
+  compressed.allow_compression();
+  compressed.read(test::octets_of(head + "\xC1\x01x"));
+  CHECK(compressed.fault() == nullptr);
+  compressed.read(test::hex("c900"));
+  CHECK(compressed.fault() != nullptr);
   sim::frame_reader answered(role::server);
   answered.read(as_bytes("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nthe body"));
   CHECK(answered.fault() == nullptr);

@@ -49,14 +49,16 @@ struct mistaken : endpoint {
     return last = e;
   }
 
-  refusal send(opcode op, bytes_view payload) noexcept {
+  refusal send(opcode op, bytes_view payload, send_options const& how = {}) noexcept {
     if (is(mistake::overwrites) && last.what == kind::message && !last.payload.empty()) last.payload[0] ^= std::byte{1};
-    refusal const result = endpoint::send(op, payload);
+    refusal const result = endpoint::send(op, payload, how);
     if (is(mistake::refuses_and_acts) && result != refusal::none) static_cast<void>(endpoint::ping());
     return result;
   }
   refusal send(std::string_view text) noexcept { return endpoint::send(text); }
-  refusal send(prepared_message const& shared) noexcept { return endpoint::send(shared); }
+  refusal send(prepared_message const& shared, send_options const& how = {}) noexcept {
+    return endpoint::send(shared, how);
+  }
   refusal ping(bytes_view payload) noexcept {
     if (is(mistake::refuses_at_will) && payload.size() % 2 == 0) return refusal::out_of_memory;
     return endpoint::ping(payload);

@@ -25,6 +25,10 @@ class frame_reader {
     }
   }
 
+  /// RSV1 on the first frame of a message is in order from now on: permessage-deflate was agreed on. RFC 7692
+  /// section 6.
+  void allow_compression() noexcept { compression_ = true; }
+
   /// The first rule that was broken, as a sentence; null if none was.
   char const* fault() const noexcept { return fault_; }
 
@@ -76,7 +80,8 @@ class frame_reader {
     bool const fin = (byte & 0x80U) != 0;
     bool const control = op_ >= 8;
     check(frames_[8] == 0, "there is a frame behind the Close frame");
-    check((byte & 0x70U) == 0, "a reserved bit is set");
+    bool const compressed = compression_ && (op_ == 1 || op_ == 2);
+    check((byte & (compressed ? 0x30U : 0x70U)) == 0, "a reserved bit is set");
     check(op_ <= 2 || (op_ >= 8 && op_ <= 10), "an opcode is reserved");
     check(fin || !control, "a control frame is fragmented");
     if (!control) {
@@ -111,6 +116,7 @@ class frame_reader {
 
   role sender_;
   place where_ = place::head;
+  bool compression_ = false;
   bool masked_ = false;
   bool inside_ = false;
   unsigned op_ = 0;

@@ -4,6 +4,10 @@
 
 #include "sim/life.hpp"
 
+#if defined(PUREWS_SIM_DEFLATE)
+#include "sim/deflated.hpp"
+#endif
+
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -48,6 +52,12 @@ struct counts {
   }
 };
 
+#if defined(PUREWS_SIM_DEFLATE)
+constexpr test::fate::extension_maker maker = test::any_deflate;
+#else
+constexpr test::fate::extension_maker maker = nullptr;
+#endif
+
 constexpr std::uint64_t faults_max = 20;  // then it is known that something is wrong
 char const* program = "sim";
 std::atomic<std::uint64_t> faults{0};
@@ -74,7 +84,7 @@ counts run(std::uint64_t first, std::uint64_t count, std::uint64_t step) {
   counts sum;
   for (std::uint64_t i = first; i - first < count && faults < faults_max; i += step) {
     living = i;
-    test::verdict const v = test::live(i);
+    test::verdict const v = test::live(i, nullptr, maker);
     if (v.fault != nullptr) {
       print_fault(i, v.fault);
       ++faults;
@@ -104,7 +114,7 @@ int run_all(arguments const& with) {
 
 int show(std::uint64_t seed) {
   living = seed;
-  test::verdict const v = test::live(seed, print_line);
+  test::verdict const v = test::live(seed, print_line, maker);
   std::printf("%llu ticks, hash %016llx: %s\n", static_cast<unsigned long long>(v.ticks),
               static_cast<unsigned long long>(v.hash), v.fault != nullptr ? v.fault : "no fault");
   return v.fault == nullptr ? 0 : 1;
