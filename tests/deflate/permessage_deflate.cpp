@@ -376,3 +376,16 @@ TEST_CASE("7692 7.2.2: what is wrong first in the text is reported, however the 
     }
   }
 }
+
+TEST_CASE("a connection that is aborted while the rest of a compressed message waits has nothing left to send") {
+  permessage_deflate const deflate;
+  options const with{.extension = &deflate};
+  connection c(role::server, with, test::birth);
+  REQUIRE(c.use(*deflate.make_codec(role::server, {})) == refusal::none);
+  REQUIRE(c.send_fragment(opcode::text, as_bytes("sent at once"), fragment::more) == refusal::none);
+  REQUIRE(c.send_fragment(opcode::text, as_bytes("waits"), fragment::more) == refusal::none);
+  c.abort();
+  bytes_view spans[4];
+  CHECK(c.gather(spans) == 0);
+  CHECK(c.transport() == transport_action::close);
+}

@@ -184,7 +184,9 @@ inline void outbox::finish(pipe& to, options const& with) noexcept {
 }
 
 inline void outbox::free_codec() noexcept {
-  if (more_ == nullptr || more_->codec == nullptr) return;
+  if (more_ == nullptr) return;
+  while (!more_->waiting.empty()) more_->waiting.pop();  // the rest of a compressed message needs the codec
+  if (more_->codec == nullptr) return;
   more_->codec->destroy();
   more_->codec = nullptr;
   more_->trimmed = true;
