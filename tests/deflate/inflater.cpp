@@ -66,7 +66,7 @@ std::string const hello = "f248cdc9c90700";
 
 }  // namespace
 
-TEST_CASE("7692 7.2.3 D-01 to D-04, D-40: the RFC's examples, with every room and every cut", "[hazard-41]") {
+TEST_CASE("7692 7.2.3 D-01, D-02, D-03, D-04, D-40: the RFC's examples, with every room and every cut", "[hazard-41]") {
   check_all_ways({{hello, good("Hello")}, {"f200110000", good("Hello")}, {hello, good("Hello")}});
   check_all_ways({{"000500faff48656c6c6f00", good("Hello")}, {"f200110000", good("Hello")}});
   check_all_ways({{"f248050000 00ffffcac9c90700", good("Hello")}});
@@ -93,13 +93,18 @@ TEST_CASE("7692 7.2.2 D-31: what is not DEFLATE fails") {
   check_all_ways({{"fc00000000", bad(error::deflate_data)}});
 }
 
-TEST_CASE("7692 7.2.2 D-32 to D-35: a message that does not end where a block does fails, and poisons nothing") {
+TEST_CASE(
+    "7692 7.2.2 D-32, D-33, D-34, D-35: a message that does not end where a block does fails, and poisons nothing") {
   check_all_ways({{"f248", bad(error::deflate_end)}});
   check_all_ways({{"", bad(error::deflate_end)}});
   check_all_ways({{hello + "0000ffff", bad(error::deflate_end)}});
   check_all_ways({{"f248cdc9c9070000 00ffff", bad(error::deflate_end)}});
   check_all_ways({{hello + "ff", bad(error::deflate_end)}});
   check_all_ways({{hello + "0000ffff07", bad(error::deflate_data)}});
+}
+
+TEST_CASE("7692 7.2.2: a block that ends with the tail, and fills the room with it, ends the message") {
+  check_all_ways({{"000500faff48", good({"H\0\0\xFF\xFF", 5})}, {hello, good("Hello")}});
 }
 
 TEST_CASE("7692 7.1.1 D-02: without context takeover nothing refers to an earlier message") {

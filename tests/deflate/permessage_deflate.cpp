@@ -4,6 +4,7 @@
 #include "protocol/endpoint_harness.hpp"
 #include "support.hpp"
 #include "support/dies.hpp"
+#include "support/page.hpp"
 
 using namespace purews;
 
@@ -95,7 +96,7 @@ struct peers {
 
 }  // namespace
 
-TEST_CASE("7692 7.1 N-01 to N-14: a server takes the first acceptable offer") {
+TEST_CASE("7692 7.1 N-01, N-02, N-10, N-12, N-14: a server takes the first acceptable offer") {
   CHECK(answer_to("") == "none");
   CHECK(answer_to(header("permessage-deflate")) == "permessage-deflate");
   CHECK(answer_to(header("x-webkit-deflate-frame, foo; a=b, PerMessage-Deflate")) == "permessage-deflate");
@@ -277,9 +278,114 @@ TEST_CASE("7692 7.2.2 D-38, D-39: what a message may become is bounded, in every
   }
 }
 
+TEST_CASE("8.1 U-04, U-05: compressed text is checked as it is inflated, however it is cut") {
+  permessage_deflate const deflate;
+  options const with{.extension = &deflate};
+  // Each part is a fragment, compressed by the same compressor.
+  auto const outcome_of = [&](std::vector<std::string> const& parts, std::size_t step) {
+    deflater machine;
+    REQUIRE(machine.begin(15, {}));
+    test::octets wire;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      bool const last = i + 1 == parts.size();
+      auto const made = machine.encode(as_bytes(parts[i]), last ? fragment::last : fragment::more);
+      unsigned const first = (last ? 0x80U : 0U) + (i == 0 ? 0x41U : 0U);
+      wire = test::join(wire, test::peer_frame(role::server, first, as_text(made.payload)));
+    }
+    connection c(role::server, with, test::birth);
+    REQUIRE(c.use(*deflate.make_codec(role::server, {})) == refusal::none);
+    test::machine_driver<connection> loop(c);
+    for (std::size_t at = 0; at < wire.size(); at += step)
+      loop.receive(std::span(wire).subspan(at, wire.size() - at < step ? wire.size() - at : step));
+    return loop.events.empty() ? std::string("nothing") : loop.events.back();
+  };
+  for (std::size_t const step : {std::size_t{1}, std::size_t{3}, std::size_t{10'000}}) {
+    CHECK(outcome_of({"caf\xC3\xA9"}, step) == "message text 636166c3a9");
+    CHECK(outcome_of({"caf\xC3", "\xA9"}, step) == "message text 636166c3a9");
+    CHECK(outcome_of({"caf\xE9."}, step) == "failed 1007 invalid_utf8");
+    CHECK(outcome_of({"caf\xC3", "."}, step) == "failed 1007 invalid_utf8");
+    CHECK(outcome_of({"caf", "\xC3"}, step) == "failed 1007 invalid_utf8");
+    CHECK(outcome_of({std::string(5000, 'a') + "\xFF", "and no end"}, step) == "failed 1007 invalid_utf8");
+  }
+}
+
+TEST_CASE("7692 8 D-44: a limit that is passed inside of a message fails the connection and frees what it had") {
+  permessage_deflate const deflate;
+  options const with{.limit = {.message_bytes_max = 100}, .extension = &deflate};
+  deflater machine;
+  REQUIRE(machine.begin(15, {}));
+  connection c(role::server, with, test::birth);
+  REQUIRE(c.use(*deflate.make_codec(role::server, {})) == refusal::none);
+  test::machine_driver<connection> loop(c);
+  REQUIRE(c.send(std::string(80, 'x')) == refusal::none);
+  CHECK(deflate.pool().kept_deflaters() + deflate.pool().kept_inflaters() == 0);
+  auto const made = machine.encode(as_bytes(std::string(101, 'a')), fragment::more);
+  loop.receive(test::peer_frame(role::server, 0x41, as_text(made.payload)));
+  CHECK(loop.events.back() == "failed 1009 message_too_big");
+  CHECK(deflate.pool().kept_deflaters() == 1);
+  CHECK(deflate.pool().kept_inflaters() == 1);
+  loop.receive(test::peer_frame(role::server, 0x81, "more"));
+  CHECK(loop.events.size() == 1);
+}
+
 TEST_CASE("a codec that is out of its contract is misused; impossible options too") {
   CHECK(dies([] { permessage_deflate({.effort = {.level = 0}}); }));
   CHECK(dies([] { permessage_deflate({.effort = {.memory_level = 10}}); }));
   CHECK(dies([] { permessage_deflate({.most = {.server = {context::takeover, 7}}}); }));
   CHECK(dies([] { permessage_deflate({.most = {.client = {context::takeover, 16}}}); }));
+}
+
+TEST_CASE("docs/limits.md and docs/compression.md have the defaults of deflate_options") {
+  constexpr deflate_options with;
+  CHECK(test::has_row(test::page("docs/limits.md"), "message_bytes_min", test::size(with.message_bytes_min)));
+  CHECK(test::has_row(test::page("docs/limits.md"), "kept_max", test::count(with.kept_max)));
+  std::string const page = test::page("docs/compression.md");
+  CHECK(with.most == deflate_parameters{{context::takeover, 15}, {context::takeover, 15}});
+  CHECK(page.find("\n| `most.server`, `most.client` | takeover, 15 bits |") != std::string::npos);
+  CHECK(test::has_row(page, "effort.level", test::count(static_cast<unsigned>(with.effort.level))));
+  CHECK(test::has_row(page, "effort.memory_level", test::count(static_cast<unsigned>(with.effort.memory_level))));
+  CHECK(test::has_row(page, "message_bytes_min", test::count(with.message_bytes_min)));
+  CHECK(test::has_row(page, "kept_max", test::count(with.kept_max)));
+}
+
+TEST_CASE("7692 7.2.2: what is wrong first in the text is reported, however the input was cut") {
+  struct wrong {
+    char const* packed;  // inflates to text in which something is wrong, and ends or goes on wrongly
+    error what;
+  };
+  static constexpr wrong list[] = {
+      {"00 0200fdff 61ff 07", error::invalid_utf8},                      // a byte 0xFF, then no DEFLATE
+      {"00 0200fdff 6161 07", error::deflate_data},                      // text, then no DEFLATE
+      {"00 0c00f3ff 616161616161616161ff6161 00", error::invalid_utf8},  // a byte 0xFF, then more than 10 bytes
+      {"00 0c00f3ff 616161616161616161616161 07", error::message_too_big},
+  };
+  permessage_deflate const deflate;
+  for (wrong const& w : list) {
+    options const with{.limit = {.message_bytes_max = 10}};
+    test::octets const in = test::peer_frame(role::server, 0xC1, test::hex(w.packed));
+    for (std::size_t step = 1; step <= in.size(); ++step) {
+      CAPTURE(w.packed, step);
+      connection machine(role::server, with, test::birth);
+      REQUIRE(machine.use(*deflate.make_codec(role::server, {})) == refusal::none);
+      test::machine_driver<connection> loop(machine);
+      for (std::size_t at = 0; at < in.size(); at += step)
+        loop.receive(std::span(in).subspan(at, in.size() - at < step ? in.size() - at : step));
+      REQUIRE(loop.events.size() == 1);
+      CHECK(loop.events[0] ==
+            "failed " + std::to_string(static_cast<int>(status_for(w.what))) + " " + test::name(w.what));
+    }
+  }
+}
+
+TEST_CASE("a connection that is aborted while the rest of a compressed message waits has nothing left to send") {
+  permessage_deflate const deflate;
+  options const with{.extension = &deflate};
+  connection c(role::server, with, test::birth);
+  REQUIRE(c.use(*deflate.make_codec(role::server, {})) == refusal::none);
+  REQUIRE(c.send_fragment(opcode::text, as_bytes("sent at once"), fragment::more) == refusal::none);
+  REQUIRE(c.send_fragment(opcode::text, as_bytes("waits"), fragment::more) == refusal::none);
+  c.abort();
+  bytes_view spans[4];
+  CHECK(c.gather(spans) == 0);
+  CHECK(c.transport() == transport_action::close);
 }

@@ -325,7 +325,7 @@ TEST_CASE("chat: binary messages are an error answer") {
   CHECK(r.closed.empty());
 }
 
-TEST_CASE("chat: the connection stays after bad input, and is closed with 1008 after 10 in a row") {
+TEST_CASE("chat: the connection stays after bad input, and is closed with 1008 after 10 in a row", "[hazard-33]") {
   room r;
   r.join(2, "bob");
   r.join(1, "alice");

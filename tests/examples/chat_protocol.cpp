@@ -49,7 +49,7 @@ TEST_CASE("chat: broken JSON is an error answer") {
     CHECK(code(text) == "bad_json");
 }
 
-TEST_CASE("chat: JSON nested without end costs an error answer and no more") {
+TEST_CASE("chat: JSON nested without end costs an error answer and no more", "[hazard-21]") {
   CHECK(code(std::string(65536, '[')) == "bad_json");
   CHECK(code(std::string(30000, '[') + std::string(30000, ']')) == "bad_message");
   std::string deep = R"({"type":"leave","channel":)";
@@ -57,7 +57,8 @@ TEST_CASE("chat: JSON nested without end costs an error answer and no more") {
   CHECK(code(deep + "1" + std::string(10001, '}')) == "bad_message");
 }
 
-TEST_CASE("chat: what is not an object, or lacks a field, or has one of the wrong type, is an error answer") {
+TEST_CASE("chat: what is not an object, or lacks a field, or has one of the wrong type, is an error answer",
+          "[hazard-33]") {
   for (auto const* const text :
        {"[]", "1", "null", "\"join\"", "{}", R"({"type":1})", R"({"type":null})", R"({"type":["join"]})",
         R"({"type":"join"})", R"({"type":"join","channel":"x"})", R"({"type":"join","channel":"x","user":3})",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "inflate_model.hpp"
 #include "machine.hpp"
 #include "purews/protocol/limits.hpp"
 #include "utf8_model.hpp"
@@ -8,18 +9,25 @@
 namespace fuzz {
 
 /// RFC 6455 sections 5 to 8 once more, as one function over the whole input: what an open connection, with nothing said
-/// by its own side, must report and answer. It shares the names of errors with the library, and no code.
+/// by its own side, must report and answer; with `unpack` also RFC 7692 section 6. It shares the names of errors with
+/// the library, and no code.
 class frame_model {
  public:
-  frame_model(purews::role own, purews::limits const& limit) : own_(own), limit_(limit) {}
+  frame_model(purews::role own, purews::limits const& limit, inflate_model* unpack, bool takeover)
+      : own_(own), limit_(limit), unpack_(unpack), takeover_(takeover) {}
 
   std::vector<std::string> events{};
   std::vector<test::octets> pings{};  ///< payloads that were not too late to be answered
   test::octets close{};               ///< the Close frame that must have been sent, if any
   purews::transport_action transport = purews::transport_action::keep;
+  bool failed = false;
+  std::size_t last_frame = 0;  ///< where the frame begins that broke a rule
 
   void read(purews::bytes_view in, ending end) {
-    while (!ended_ && read_frame(in)) continue;
+    std::size_t const size = in.size();
+    do {
+      last_frame = size - in.size();
+    } while (!ended_ && read_frame(in));
     if (end == ending::open) return;
     if (!ended_) {
       events.push_back(test::describe({.what = purews::kind::closed, .code = purews::status_code::abnormal}));
@@ -70,7 +78,9 @@ class frame_model {
     f.first = std::to_integer<unsigned>(in[0]);
     f.second = std::to_integer<unsigned>(in[1]);
     bool const masked = f.second >= 0x80;
-    if ((f.first & 0x70U) != 0) return fail(error::reserved_bit, 1002);
+    // RFC 7692 6: RSV1 on the first frame of a message, and nowhere else.
+    bool const packed = unpack_ != nullptr && (f.first & 0x70U) == 0x40U && (f.op() == 1 || f.op() == 2);
+    if ((f.first & 0x70U) != 0 && !packed) return fail(error::reserved_bit, 1002);
     if ((f.op() > 2 && f.op() < 8) || f.op() > 10) return fail(error::unknown_opcode, 1002);
     if (f.control() && !f.fin()) return fail(error::control_fragmented, 1002);
     if (f.op() == 0 && !inside_) return fail(error::unexpected_continuation, 1002);
@@ -100,19 +110,37 @@ class frame_model {
     using purews::error;
     if (!inside_) {
       op_ = f.op();
+      packed_ = (f.first & 0x40U) != 0;
+      packed_bytes_ = 0;
+      if (packed_) unpack_->begin_message();
       message_.clear();
       fragments_ = 0;
     }
     if (f.length > limit_.frame_bytes_max) return fail(error::frame_too_big, 1009);
-    if (f.length + message_.size() > limit_.message_bytes_max) return fail(error::message_too_big, 1009);
+    if (packed_) packed_bytes_ += f.length;
+    std::uint64_t const most = limit_.message_bytes_max;
+    if (packed_bytes_ > most + most / 8 + most / 64 + 64) return fail(error::compressed_too_big, 1009);
+    if (!packed_ && f.length + message_.size() > limit_.message_bytes_max) return fail(error::message_too_big, 1009);
     if (inside_ || !f.fin()) ++fragments_;
     if (fragments_ > limit_.fragments_max) return fail(error::too_many_fragments, 1008);
-    message_.insert(message_.end(), f.payload.begin(), f.payload.end());
     bool const last = f.fin() && f.whole();
+    bool good = true;
+    if (packed_) {
+      good = unpack_->feed(f.payload, most) && (!last || unpack_->end(most));
+      message_ = unpack_->text;
+    } else {
+      message_.insert(message_.end(), f.payload.begin(), f.payload.end());
+    }
+    bool const over = message_.size() > most;
+    if (over) message_.resize(most);
     utf8_verdict const text = op_ == 1 ? utf8_model(message_) : utf8_verdict{};
-    if (op_ == 1 && (text.good != message_.size() || (last && !text.valid))) return fail(error::invalid_utf8, 1007);
+    if (op_ == 1 && text.good != message_.size()) return fail(error::invalid_utf8, 1007);
+    if (over) return fail(error::message_too_big, 1009);
+    if (!good) return fail(unpack_->fault, 1007);
+    if (op_ == 1 && last && !text.valid) return fail(error::invalid_utf8, 1007);
     if (!f.whole()) return false;
     inside_ = !f.fin();
+    if (last && packed_ && !takeover_) unpack_->forget();
     if (last)
       events.push_back(
           test::describe({.what = purews::kind::message, .op = static_cast<purews::opcode>(op_), .payload = message_}));
@@ -145,6 +173,7 @@ class frame_model {
   }
 
   bool fail(purews::error what, unsigned code) {
+    failed = true;
     events.push_back("failed " + std::to_string(code) + " " + test::name(what));
     return end(code, purews::transport_action::shut_write);
   }
@@ -160,6 +189,10 @@ class frame_model {
 
   purews::role own_;
   purews::limits limit_;
+  inflate_model* unpack_;
+  bool takeover_;
+  bool packed_ = false;  // the message is
+  std::uint64_t packed_bytes_ = 0;
   bool ended_ = false;
   bool inside_ = false;
   unsigned op_ = 0;

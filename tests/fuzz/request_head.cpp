@@ -102,8 +102,8 @@ class server : public endpoint {
     fuzz::check((accept(how) == refusal::none) == upgrade, "an upgrade can be accepted, nothing else", text_);
     if (!upgrade) return answer_it();
     accepted = true;
-    std::string answer(accept_size(how), '\0');
-    write_accept({reinterpret_cast<std::byte*>(answer.data()), answer.size()}, how, key);
+    std::string answer(accept_size(how, {}), '\0');
+    write_accept({reinterpret_cast<std::byte*>(answer.data()), answer.size()}, how, {}, key);
     answer_reader reader;
     fuzz::check(reader.parse(as_bytes(answer), {}) == http_progress::done, "the answer is an HTTP head", answer);
     std::string_view const chosen[] = {how.subprotocol};

@@ -3,9 +3,12 @@
 #include <poll.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "purews/loop/callback.hpp"
 #include "purews/loop/clock.hpp"
@@ -74,7 +77,7 @@ TEST_CASE("a callback takes what is move-only, passes references on and drops re
   CHECK(dies([] { callback<void()>()(); }));
 }
 
-TEST_CASE("a descriptor closes what it owns, once") {
+TEST_CASE("a descriptor closes what it owns, once", "[hazard-66]") {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
   descriptor write_end(ends[1]);
@@ -156,7 +159,35 @@ TEST_CASE("entropy differs from call to call and fills every size") {
   os_entropy({});
 }
 
-TEST_CASE("10.3: a forked child does not repeat the entropy of its parent") {
+TEST_CASE("5.3: F-04: a million masking keys are evenly spread, and repeat no more than chance has it", "[hazard-57]") {
+  constexpr std::size_t count = 1'000'000;
+  std::vector<std::uint32_t> keys(count);
+  std::vector<std::size_t> octets(std::size_t{4} * 256);  // of each place in the key
+  for (std::uint32_t& key : keys) {
+    std::byte drawn[4];
+    os_entropy(drawn);
+    std::memcpy(&key, drawn, sizeof key);
+    for (std::size_t i = 0; i < 4; ++i) ++octets[i * 256 + std::to_integer<std::size_t>(drawn[i])];
+  }
+  // Of 10^12 / 2 pairs each is equal by a chance of 2^-32: 116 on average, with a deviation of 11.
+  std::sort(keys.begin(), keys.end());
+  std::size_t equal = 0;
+  for (std::size_t i = 1; i < count; ++i) equal += keys[i] == keys[i - 1] ? 1U : 0U;
+  CHECK(equal < 116 + 10 * 11);
+  CHECK(equal > 116 - 10 * 11);
+  // Chi-square of 255 degrees of freedom: 255 on average, with a deviation of 23.
+  for (std::size_t place = 0; place < 4; ++place) {
+    double sum = 0;
+    for (std::size_t value = 0; value < 256; ++value) {
+      double const off = static_cast<double>(octets[place * 256 + value]) - count / 256.0;
+      sum += off * off / (count / 256.0);
+    }
+    CHECK(sum < 255 + 10 * 23);
+    CHECK(sum > 255 - 10 * 23);
+  }
+}
+
+TEST_CASE("10.3: a forked child does not repeat the entropy of its parent", "[hazard-57]") {
   std::byte warm[4];
   os_entropy(warm);  // a batch is there
   int ends[2];

@@ -6,6 +6,7 @@
 // Fails where a mutant survives that docs/testing.md does not explain, or where it explains one that does not.
 //
 //   node tests/mutate/mutate.mjs [wire/frame.hpp ...]     all measured headers, or these
+//   MUTATE_KIND=never,edge                                 only mutants of these kinds
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,6 +16,14 @@ import { rewrite } from './rewrite.mjs';
 const build = join(root, 'build/mutate');
 const copy = join(build, 'source');
 const wanted = process.argv.slice(2);
+const kinds = (process.env.MUTATE_KIND ?? '').split(',').filter(Boolean);
+for (const kind of kinds) {
+  if (['never', 'always', 'drop', 'edge', 'unchecked'].includes(kind)) continue;
+  console.error(`MUTATE_KIND: there is no kind '${kind}'`);
+  process.exit(2);
+}
+const concerns = (file, kind) =>
+  (wanted.length === 0 || wanted.includes(file)) && (kinds.length === 0 || kinds.includes(kind));
 const binary = (program) => join(build, 'bin', `test_${program}`);
 
 // ---- The copy ----------------------------------------------------------------------------------------------------
@@ -159,7 +168,7 @@ async function judge(id, tiersMax) {
 const excuses = explained('Mutation');
 const excuseOf = ({ file, function: where, text, kind }) =>
   excuses.find((row) => row[0] === file && row[1] === where && row[2] === text && row[3] === kind);
-const chosen = [...mutants.keys()].slice(1).filter((id) => wanted.length === 0 || wanted.includes(mutants[id].file));
+const chosen = [...mutants.keys()].slice(1).filter((id) => concerns(mutants[id].file, mutants[id].kind));
 const outcomes = new Map();
 let done = 0;
 await inParallel(chosen, async (id) => {
@@ -172,7 +181,7 @@ const survived = (id) => /survived|not reached/.test(outcomes.get(id));
 const survivors = chosen.filter(survived);
 const open = survivors.filter((id) => !excuseOf(mutants[id]));
 const needed = new Set(survivors.map((id) => excuseOf(mutants[id])));
-const stale = excuses.filter((row) => !needed.has(row) && (wanted.length === 0 || wanted.includes(row[0])));
+const stale = excuses.filter((row) => !needed.has(row) && concerns(row[0], row[3]));
 const counts = {};
 for (const how of outcomes.values()) counts[how] = (counts[how] ?? 0) + 1;
 for (const id of open) {

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSL-1.0
 
 # Configures, builds and runs one consumer from nothing: cmake -DCONSUMER= -DPUREWS_SOURCE= -DPUREWS_BINARY= -DWORK=
-# -DGENERATOR= -DCXX= [-DPRETEND_CMAKE=3.16.0] [-DPLANT_LEAK=ON] -P. What docs/packaging.md says is done here.
+# -DGENERATOR= -DCXX= [-DPRETEND_CMAKE=3.16.0] [-DPLANT_LEAK=ON] [-DPROGRAMS="consumer_deflate ..."]
+# [-DFEATURES=deflate] -P. What docs/packaging.md says is done here. PROGRAMS are the consumers that must be there,
+# beside those of the protocol and the server.
 cmake_minimum_required(VERSION 3.16...3.30)
 file(REMOVE_RECURSE "${WORK}")
 file(MAKE_DIRECTORY "${WORK}")
+separate_arguments(PROGRAMS UNIX_COMMAND "${PROGRAMS}")
 set(here "${CMAKE_CURRENT_LIST_DIR}")
 set(common -G "${GENERATOR}" "-DCMAKE_CXX_COMPILER=${CXX}" "-DPRETEND_CMAKE=${PRETEND_CMAKE}")
 
@@ -40,9 +43,11 @@ function(use_cmake folder)
   foreach(program IN LISTS programs)
     run("${program}")
   endforeach()
-  if(NOT "${WORK}/build/consumer" IN_LIST programs OR NOT "${WORK}/build/consumer_server" IN_LIST programs)
-    message(FATAL_ERROR "a consumer was not built: ${programs}")
-  endif()
+  foreach(program consumer consumer_server ${PROGRAMS})
+    if(NOT "${WORK}/build/${program}" IN_LIST programs)
+      message(FATAL_ERROR "${program} was not built, but ${programs}")
+    endif()
+  endforeach()
 endfunction()
 
 # Builds the sources in `folder` by the command in commands/ that docs/packaging.md shows, and runs the program.
@@ -66,7 +71,8 @@ elseif(CONSUMER STREQUAL "find_package")
       -DPUREWS_BUILD_TESTS=OFF -DPUREWS_BUILD_EXAMPLES=OFF -DPUREWS_BUILD_BENCH=OFF)
   endif()
   install_purews()
-  use_cmake(find_package "-DCMAKE_PREFIX_PATH=${WORK}/prefix")
+  use_cmake(find_package "-DCMAKE_PREFIX_PATH=${WORK}/prefix" "-DWITHOUT_ZLIB=${WITHOUT_ZLIB}"
+    "-DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=${WITHOUT_ZLIB}")
 elseif(CONSUMER STREQUAL "pkg_config")
   install_purews()
   need(PKG_CONFIG pkg-config)
@@ -75,6 +81,14 @@ elseif(CONSUMER STREQUAL "pkg_config")
   execute_process(COMMAND "${PKG_CONFIG}" --modversion purews OUTPUT_VARIABLE version OUTPUT_STRIP_TRAILING_WHITESPACE)
   if(NOT version STREQUAL PUREWS_VERSION)
     message(FATAL_ERROR "pkg-config says version ${version}, not ${PUREWS_VERSION}")
+  endif()
+  if(consumer_deflate IN_LIST PROGRAMS)
+    file(REMOVE_RECURSE "${WORK}/main.cpp" "${WORK}/app")
+    file(COPY "${here}/consumer/deflate.cpp" DESTINATION "${WORK}")
+    run("${CMAKE_COMMAND}" -E chdir "${WORK}" sh -e "${here}/commands/pkg_config_deflate.sh")
+    run("${WORK}/app")
+  elseif(EXISTS "${WORK}/prefix/share/pkgconfig/purews-deflate.pc")
+    message(FATAL_ERROR "there is a file for pkg-config of a component that is none")
   endif()
 elseif(CONSUMER STREQUAL "copy")
   file(COPY "${PUREWS_SOURCE}/include/purews" DESTINATION "${WORK}/third_party")
@@ -104,17 +118,19 @@ elseif(CONSUMER STREQUAL "amalgamation")
   endforeach()
 elseif(CONSUMER STREQUAL "vcpkg")
   run("${CMAKE_COMMAND}" "-DPORT_FOLDER=${here}/vcpkg/ports/purews" "-DWORK=${WORK}" "-DGENERATOR=${GENERATOR}"
-    "-DCXX=${CXX}" "-DPUREWS_VERSION=${PUREWS_VERSION}" -P "${here}/vcpkg/pretend_vcpkg.cmake")
+    "-DCXX=${CXX}" "-DPUREWS_VERSION=${PUREWS_VERSION}" "-DFEATURES=${FEATURES}" -P "${here}/vcpkg/pretend_vcpkg.cmake")
   use_cmake(find_package "-DCMAKE_PREFIX_PATH=${WORK}/packages")
 elseif(CONSUMER STREQUAL "conan")
   need(PYTHON python3)
   run("${CMAKE_COMMAND}" -E env "PYTHONDONTWRITEBYTECODE=1" "PYTHONPATH=${here}/conan/pretend"
-    "${PYTHON}" "${here}/conan/pretend/create.py" "${here}/conan/conanfile.py" "${WORK}" "${PUREWS_VERSION}")
+    "${PYTHON}" "${here}/conan/pretend/create.py" "${here}/conan/conanfile.py" "${WORK}" "${PUREWS_VERSION}"
+    ${FEATURES})
   run("${CMAKE_COMMAND}" ${common} -S "${here}/conan/test_package" -B "${WORK}/build"
     "-DCMAKE_PREFIX_PATH=${WORK}/generators")
   run("${CMAKE_COMMAND}" --build "${WORK}/build")
-  run("${WORK}/build/consumer")
-  run("${WORK}/build/consumer_server")
+  foreach(program consumer consumer_server ${PROGRAMS})
+    run("${WORK}/build/${program}")
+  endforeach()
 else()
   message(FATAL_ERROR "there is no consumer ${CONSUMER}")
 endif()

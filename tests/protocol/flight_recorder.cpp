@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "purews/protocol/connection.hpp"
+#include "purews/protocol/endpoint.hpp"
 #include "support/catch.hpp"
 #include "support/dies.hpp"
 #include "support/machine_driver.hpp"
@@ -112,6 +112,27 @@ TEST_CASE("7.1.7: a fault tells where the frame begins that broke the rule") {
                     step) == 20);
     CHECK(offset_of(test::join(hello, test::peer_frame(role::server, 0x82, std::string(101, 'x'))), step) == 11);
     CHECK(offset_of(test::join(hello, test::peer_frame(role::server, 0x88, "x")), step) == 11);
+    CHECK(offset_of(test::join(hello, test::peer_frame(role::server, 0x88, test::hex("03ed"))), step) == 11);
+    CHECK(offset_of(test::join(hello, test::peer_frame(role::server, 0x88, test::hex("03e8ff"))), step) == 11);
+    CHECK(offset_of(test::join(hello, test::hex("81 ff 0000000000000005 00000000")), step) == 11);
     CHECK(offset_of(test::join(hello, test::hex("81 fe 0005 00000000")), step) == 11);
+  }
+}
+
+TEST_CASE("RFC 9112 5: a fault in a head tells where its line begins, one of the whole head where that does") {
+  auto const offset_of = [](std::string_view in, std::size_t step) {
+    options const with;
+    endpoint e(role::server, with, instant{1'000'000'000});
+    test::machine_driver<endpoint> loop(e);
+    test::octets const all = test::octets_of(in);
+    for (std::size_t at = 0; at < all.size(); at += step)
+      loop.receive(std::span(all).subspan(at, all.size() - at < step ? all.size() - at : step));
+    REQUIRE(loop.events.back().find("failed") == 0);
+    return e.fault_offset();
+  };
+  for (std::size_t const step : {1, 3, 1000}) {
+    CHECK(offset_of("GET / HTTP/1.1\r\nHost: h\r\nBad Name: x\r\n\r\n", step) == 25);
+    CHECK(offset_of("GET / HTTP/3\r\n", step) == 0);
+    CHECK(offset_of("GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n", step) == 0);
   }
 }

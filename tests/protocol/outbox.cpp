@@ -83,17 +83,26 @@ TEST_CASE("overflow::drop_oldest drops the oldest that is not encoded yet, never
   CHECK(p.c.queued_bytes() > 1000);
   CHECK(p.c.send("e", oldest) == refusal::none);
   CHECK(p.c.dropped() == drop_counts{.oldest = 1});
-  CHECK(p.c.send(std::string(900, 'f'), oldest) == refusal::none);
+  CHECK(p.c.send(std::string(300, 'f'), oldest) == refusal::none);
   CHECK(p.c.send("g", oldest) == refusal::none);
-  CHECK(p.c.dropped() == drop_counts{.oldest = 3});
-  CHECK(p.texts() == texts{"encoded at once", std::string(300, 'b'), "e", std::string(900, 'f'), "g"});
+  CHECK(p.c.dropped() == drop_counts{.oldest = 2});
+  CHECK(p.texts() ==
+        texts{"encoded at once", std::string(300, 'b'), std::string(300, 'd'), "e", std::string(300, 'f'), "g"});
 }
 
-TEST_CASE("overflow::drop_oldest refuses when nothing may be dropped") {
+TEST_CASE("overflow::drop_oldest refuses, and drops nothing, when too little may be dropped") {
   slow_peer p;
   p.fill();
   CHECK(p.c.send("x", oldest) == refusal::queue_full);
   CHECK(p.c.dropped() == drop_counts{});
+  p.loop.flush();
+  REQUIRE(p.c.send("encoded at once", oldest) == refusal::none);
+  REQUIRE(p.c.send("10 bytes...", oldest) == refusal::none);
+  REQUIRE(p.c.send(std::string(1000, 'a')) == refusal::none);
+  std::size_t const before = p.c.queued_bytes();
+  CHECK(p.c.send("x", oldest) == refusal::queue_full);
+  CHECK(p.c.dropped() == drop_counts{});
+  CHECK(p.c.queued_bytes() == before);
 }
 
 TEST_CASE("overflow::conflate keeps the latest of each key in the place of the first") {

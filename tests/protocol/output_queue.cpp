@@ -629,3 +629,63 @@ TEST_CASE("5.5.3: a queue that nobody empties is bounded against pings", "[hazar
   CHECK(q.size() == data(1000).size() + 16 * 127);
   CHECK(pong_texts(take_all(q)).size() == 17);
 }
+
+TEST_CASE("5.4 F-27: a pong waits for the end of the frame that is being sent, wherever that was cut") {
+  octets const frames[] = {data(3, 'a'), data(0), data(200, 'b'), pong("ours"), data(7, 'c')};
+  octets all;
+  for (octets const& frame : frames) all = test::join(all, frame);
+  for (std::size_t sent = 0; sent < all.size(); ++sent) {
+    output_queue q;
+    for (octets const& frame : frames) append(q, frame);
+    bytes_view spans[4];
+    REQUIRE(q.gather(spans) == 1);
+    q.consume(sent);
+    REQUIRE(add_pong(q, "one"));
+    REQUIRE(add_pong(q, "two"));
+    append(q, data(2, 'd'));
+    octets expected;
+    bool answered = false;
+    for (octets const& frame : frames) {
+      if (!answered && expected.size() >= sent) {
+        expected = test::join(expected, pong("one"), pong("two"));
+        answered = true;
+      }
+      expected = test::join(expected, frame);
+    }
+    if (!answered) expected = test::join(expected, pong("one"), pong("two"));
+    expected = test::join(expected, data(2, 'd'));
+    octets const got = take_all(q, 1);
+    CAPTURE(sent);
+    REQUIRE(got == octets(expected.begin() + static_cast<std::ptrdiff_t>(sent), expected.end()));
+    REQUIRE(q.size() == 0);
+  }
+}
+
+TEST_CASE("5.4 F-27: pongs between frames keep everything in order while the transport takes little at a time") {
+  std::mt19937 random(27);
+  for (int life = 0; life < 300; ++life) {
+    output_queue q;
+    octets got, data_sent;
+    int pongs = 0;
+    auto const take = [&](std::size_t most) {
+      bytes_view spans[2];
+      octets const some = read(std::span(spans).first(q.gather(spans)));
+      std::size_t const n = some.size() < most ? some.size() : most;
+      got.insert(got.end(), some.begin(), some.begin() + static_cast<std::ptrdiff_t>(n));
+      q.consume(n);
+    };
+    for (int i = 0; i < 60; ++i) {
+      octets const frame = data(random() % 150, static_cast<char>('a' + i % 26));
+      append(q, frame);
+      data_sent = test::join(data_sent, frame);
+      if (random() % 3 != 0) take(random() % 100);
+      if (random() % 4 == 0 && pongs < 16) REQUIRE(add_pong(q, std::to_string(++pongs)));
+    }
+    while (!q.empty()) take(1 + random() % 50);
+    octets data_got;
+    for (auto const& frame : test::parse_frames(got))
+      if (frame.first == 0x82) data_got = test::join(data_got, test::raw_frame(0x82, frame.payload, false));
+    CHECK(data_got == data_sent);
+    CHECK(pong_texts(got) == numbers(1, pongs));
+  }
+}

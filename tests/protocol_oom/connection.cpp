@@ -258,3 +258,44 @@ TEST_CASE("out of memory: an end whose output was lost does not wait for the pee
   heap::start();
   CHECK(c.transport() == transport_action::close);
 }
+
+TEST_CASE("memory: 200,000 fragments of one byte take what their bytes take, up to the default limit of fragments",
+          "[hazard-22][hazard-24]") {
+  for (role const own : roles)
+    for (std::uint32_t const fragments_max : {limits{}.fragments_max, 200'001U}) {
+      options with = usual;
+      with.limit.fragments_max = fragments_max;
+      connection c(own, with, birth);
+      octets const some = test::repeated(1000, test::peer_frame(own, 0x00, "b"));
+      exchange(c, test::peer_frame(own, 0x02, "a"), {});
+      heap::start();
+      for (int i = 0; i < 200 && c.current() == state::open; ++i) exchange(c, some, {});
+      CHECK((c.current() == state::open) == (fragments_max == 200'001));
+      CHECK(heap::most_used <= with.limit.message_bytes_max + (1U << 20));
+      CHECK(heap::calls < 100);  // the buffer grows in proportion, nothing is made for a fragment
+    }
+}
+
+TEST_CASE("memory: a peer that does not read costs a bounded queue, whatever becomes of its messages", "[hazard-28]") {
+  constexpr std::size_t gibibyte = 1U << 30;
+  octets const text(100'000, std::byte{'t'});
+  for (role const own : roles)
+    for (overflow const when_full :
+         {overflow::refuse, overflow::close, overflow::drop_oldest, overflow::drop_newest, overflow::conflate}) {
+      CAPTURE(own == role::server, static_cast<int>(when_full));
+      prepared_message const shared(opcode::text, text);
+      connection c(own, usual, birth);
+      heap::start();
+      std::size_t const before = heap::used;
+      std::size_t const allowed = usual.limit.queue_bytes_max + 2 * text.size();  // one message may pass the bound
+      std::uint64_t key = 0;
+      for (std::size_t told = 0; told < gibibyte; told += text.size()) {
+        send_options const how{.when_full = when_full, .key = ++key};
+        refusal const why = key % 2 == 0 ? c.send(shared, how) : c.send(opcode::text, text, how);
+        REQUIRE((why == refusal::none || why == refusal::queue_full || why == refusal::not_open));
+        REQUIRE(c.queued_bytes() <= allowed);
+      }
+      CHECK(heap::most_used - before <= 3 * allowed);  // while the queue moves into a block twice as large
+      CHECK((c.current() == state::closing) == (when_full == overflow::close));
+    }
+}

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "harness.hpp"
+#include "support/page.hpp"
 
 using namespace purews;
 using test::ws_client;
@@ -400,4 +401,11 @@ TEST_CASE("a loop of the server takes timers and posts of the program") {
   run.on_loop([&] { return timer.restart(milliseconds(1)), 0; }, 1);
   CHECK(client.next_text() == "by a timer");
   run.on_loop([&] { return timer = {}, 0; }, 1);
+}
+
+TEST_CASE("docs/limits.md has the defaults of server_options") {
+  purews::server_options const with;
+  std::string const page = test::page("docs/limits.md");
+  CHECK(test::has_row(page, "drain", std::to_string(with.drain.ns / 1'000'000'000) + " s"));
+  CHECK(test::has_row(page, "backlog", test::count(static_cast<unsigned>(with.backlog))));
 }

@@ -28,6 +28,7 @@ test('echo_server refuses bad command lines with status 2 and one sentence', asy
   for (const args of [['--prot', '1'], ['--port'], ['--port', ''], ['--port', 'http'], ['--port', '-1'],
                       ['--port', '65536'], ['--port', '80 '], ['--port', '0x50'], ['--port=99999999999999999999'],
                       ['--threads', '0'], ['--threads', '1025'], ['--threads', '1.5'], ['--message-max', '0'],
+                      ['--deflate', '7'], ['--deflate', '16'],
                       ['--host', ''], ['--host='], ['9001'], ['-p', '1'], ['--'], ['--port', '0', 'more']]) {
     const {code, out, err} = await run('echo_server', args);
     assert.equal(code, 2, args.join(' '));
@@ -42,7 +43,8 @@ test('--help explains every flag, and is no error', async () => {
   const {code, out, err} = await run('echo_server', ['--help']);
   assert.equal(code, 0);
   assert.equal(err, '');
-  for (const flag of ['--host', '--port', '--threads', '--message-max']) assert.ok(out.includes(`\n  ${flag} `), flag);
+  for (const flag of ['--host', '--port', '--threads', '--message-max', '--deflate'])
+    assert.ok(out.includes(`\n  ${flag} `), flag);
   assert.equal((await run('echo_client', ['-h'])).code, 0);
 });
 

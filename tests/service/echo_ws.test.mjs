@@ -17,8 +17,9 @@ async function startEcho(t, ...args) {
   return server;
 }
 
-async function open(port, options = {}) {
+async function open(port, {onAnswer, ...options} = {}) {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/`, {maxPayload: 0, ...options});
+  if (onAnswer) socket.once('upgrade', (answer) => onAnswer(answer.headers));
   socket.closed = once(socket, 'close').then(([code, reason]) => ({code, reason: String(reason)}));
   await once(socket, 'open');
   return socket;
@@ -38,8 +39,8 @@ async function close(socket, code, reason) {
 
 const pattern = (size) => Buffer.from(Array.from({length: size}, (_, i) => 97 + (i * 7 + (i >> 8)) % 26));
 
-async function echoesEverything(port) {
-  const socket = await open(port);
+async function echoesEverything(port, options) {
+  const socket = await open(port, options);
   for (const size of [0, 1, 125, 126, 127, 65535, 65536, 262144, 1048576]) {
     const data = pattern(size);
     const text = await echo(socket, String(data));
@@ -56,6 +57,30 @@ async function echoesEverything(port) {
 
 test('messages of all sizes come back as they were, from ws', async (t) => {
   await echoesEverything((await startEcho(t)).port);
+});
+
+test('compressed messages of all sizes come back as they were, with what ws and the server agree on', async (t) => {
+  const server = await startEcho(t, '--deflate', '12');
+  for (const [offer, agreed] of [
+    [{}, 'server_max_window_bits=12; client_max_window_bits=12'],
+    [{serverMaxWindowBits: 9, clientMaxWindowBits: 10}, 'server_max_window_bits=9; client_max_window_bits=10'],
+    [{serverMaxWindowBits: 8, clientMaxWindowBits: 9}, 'server_max_window_bits=8; client_max_window_bits=9'],
+    [{serverNoContextTakeover: true, clientNoContextTakeover: true},
+      'server_no_context_takeover; client_no_context_takeover; server_max_window_bits=12; client_max_window_bits=12'],
+  ]) {
+    const answers = [];
+    await echoesEverything(server.port, {
+      perMessageDeflate: {threshold: 0, ...offer},
+      onAnswer: (headers) => answers.push(headers['sec-websocket-extensions']),
+    });
+    assert.deepEqual(answers, [`permessage-deflate; ${agreed}`]);
+  }
+});
+
+test('without --deflate nothing is compressed, whatever ws offers', async (t) => {
+  const socket = await open((await startEcho(t)).port, {perMessageDeflate: true});
+  assert.equal(socket.extensions, '');
+  assert.deepEqual(await close(socket, 1000), {code: 1000, reason: ''});
 });
 
 test('three threads serve many clients', async (t) => {

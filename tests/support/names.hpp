@@ -16,9 +16,8 @@ inline std::string name(purews::error e) { return std::string(purews::rule(e)); 
 
 inline std::string name(purews::refusal r) {
   static constexpr char const* names[] = {
-      "none",         "not_open",     "not_connecting",  "queue_full",       "message_open",   "no_message_open",
-      "invalid_utf8", "invalid_code", "reason_too_long", "payload_too_long", "invalid_header", "invalid_uri",
-      "out_of_memory"};
+      "none",         "not_open",        "not_connecting",   "queue_full",     "message_open", "invalid_utf8",
+      "invalid_code", "reason_too_long", "payload_too_long", "invalid_header", "invalid_uri",  "out_of_memory"};
   auto const i = static_cast<std::size_t>(r);
   return i < std::size(names) ? names[i] : "refusal " + std::to_string(i);
 }

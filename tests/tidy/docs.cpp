@@ -97,6 +97,71 @@ void check_links(tree const& files, file const& page, report& out) {
   }
 }
 
+std::vector<std::string> parts_between(std::string_view text, char begin, char end) {
+  std::vector<std::string> parts;
+  for (std::size_t at = text.find(begin); at != text.npos;) {
+    std::size_t const stop = text.find(end, at + 1);
+    if (stop == text.npos) break;
+    parts.emplace_back(text.substr(at + 1, stop - at - 1));
+    at = text.find(begin, stop + (begin == end ? 1 : 0));
+  }
+  return parts;
+}
+
+bool contains(file const& in, std::string_view what) {
+  return std::any_of(in.lines.begin(), in.lines.end(),
+                     [&](std::string const& line) { return line.find(what) != line.npos; });
+}
+
+// The names of all tests, of which a vector is one.
+std::vector<std::string> test_names(tree const& files) {
+  std::vector<std::string> names;
+  for (file const& f : files)
+    for (std::string const& line : f.lines)
+      if (f.in("tests/") && (line.find("TEST_CASE(") != line.npos || line.starts_with("vector ")))
+        names.push_back(line);
+  return names;
+}
+
+// F-02, D-38: what the names of tests begin with.
+std::vector<std::string> ids_in(std::string_view text) {
+  auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  std::vector<std::string> ids;
+  for (std::size_t at = 0; at + 4 <= text.size(); ++at)
+    if (text[at] >= 'A' && text[at] <= 'Z' && text[at + 1] == '-' && is_digit(text[at + 2]) && is_digit(text[at + 3]))
+      ids.emplace_back(text.substr(at, 4));
+  return ids;
+}
+
+// A row of a page on an RFC, | section | rule | code | tests |: headers and what is named of them exist, and so do
+// tests.
+void check_row(tree const& files, file const& page, std::size_t line, std::vector<std::string> const& names,
+               report& out) {
+  std::size_t const end = page.lines[line].rfind(" | ");
+  std::string const tests = end == std::string::npos ? "" : page.lines[line].substr(end);
+  std::vector<file const*> headers;
+  for (std::string const& code : parts_between(page.lines[line], '`', '`')) {
+    if (code.ends_with(".hpp")) {
+      headers.push_back(find(files, "include/purews/" + code));
+      if (headers.back() == nullptr) return out.push_back({page.path, line + 1, "there is no header " + code});
+    } else if (std::none_of(headers.begin(), headers.end(), [&](file const* h) { return contains(*h, code); })) {
+      out.push_back({page.path, line + 1, "no header named before it in this row has " + code});
+    }
+  }
+  std::vector<std::string> wanted = ids_in(tests);
+  for (std::string const& sentence : parts_between(tests, '"', '"')) wanted.push_back(sentence);
+  for (std::string const& what : wanted)
+    if (std::none_of(names.begin(), names.end(), [&](std::string const& n) { return n.find(what) != n.npos; }))
+      out.push_back({page.path, line + 1, "no test has this in its name: " + what});
+}
+
+// The pages on RFCs say where each rule is kept and tested.
+void check_references(tree const& files, file const& page, report& out) {
+  std::vector<std::string> const names = test_names(files);
+  for (std::size_t line = 0; line < page.lines.size(); ++line)
+    if (page.lines[line].starts_with("| ")) check_row(files, page, line, names, out);
+}
+
 }  // namespace
 
 report docs(tree const& files) {
@@ -110,6 +175,7 @@ report docs(tree const& files) {
     if (!page.is(".md")) continue;
     check_links(files, page, out);
     if (page.in("docs/")) check_code(files, page, out);
+    if (page.in("docs/rfc")) check_references(files, page, out);
   }
   return out;
 }

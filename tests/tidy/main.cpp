@@ -16,8 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_text(fs::path const& path) {
-  static char const* const endings[] = {".hpp", ".cpp", ".md",  ".txt",  ".cmake", ".in",    ".js", ".mjs",
-                                        ".css", ".sh",  ".yml", ".html", ".json",  ".proto", ".vec"};
+  static char const* const endings[] = {".hpp", ".cpp", ".h",   ".c",  ".cc",  ".md",   ".txt",  ".cmake", ".in",
+                                        ".js",  ".mjs", ".css", ".sh", ".yml", ".html", ".json", ".proto", ".vec"};
   std::string const ending = path.extension().string();
   std::string const name = path.filename().string();
   return std::find(std::begin(endings), std::end(endings), ending) != std::end(endings) || name == "Makefile" ||
@@ -65,11 +65,9 @@ tidy::report budget(std::string const& root, std::string const& header, long max
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::map<std::string, tidy::report (*)(tidy::tree const&)> const laws = {{"arrows", tidy::arrows},
-                                                                           {"headers", tidy::headers},
-                                                                           {"shape", tidy::shape},
-                                                                           {"twins", tidy::twins},
-                                                                           {"docs", tidy::docs}};
+  std::map<std::string, tidy::report (*)(tidy::tree const&)> const laws = {
+      {"arrows", tidy::arrows},   {"headers", tidy::headers}, {"shape", tidy::shape}, {"twins", tidy::twins},
+      {"hazards", tidy::hazards}, {"copies", tidy::copies},   {"docs", tidy::docs}};
   std::vector<std::string> const args(argv + 1, argv + argc);
   tidy::report found;
   if (args.size() == 2 && laws.count(args[0]) != 0) {
@@ -82,8 +80,9 @@ int main(int argc, char** argv) {
     for (std::size_t i = 4; i < args.size(); ++i) compiler += "\"" + args[i] + "\" ";
     found = budget(args[1], args[2], std::atol(args[3].c_str()), compiler);
   } else {
-    std::fprintf(stderr,
-                 "usage: tidy arrows|headers|shape|twins|docs ROOT\n       tidy budget ROOT HEADER MAX CXX...\n");
+    std::fprintf(
+        stderr,
+        "usage: tidy arrows|headers|shape|twins|hazards|copies|docs ROOT\n       tidy budget ROOT HEADER MAX CXX...\n");
     return 2;
   }
   for (tidy::violation const& v : found) std::printf("%s:%zu: %s\n", v.path.c_str(), v.line, v.sentence.c_str());

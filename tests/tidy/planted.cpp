@@ -146,6 +146,30 @@ TEST_CASE("twins: every public header has its test") {
   CHECK(places(tidy::twins({header, text("tests/protocol/frame.cpp", "")})) == list{"include/purews/wire/frame.hpp:1"});
 }
 
+TEST_CASE("docs: the headers, functions and tests that the pages on RFCs name exist") {
+  tidy::tree const files = {
+      text("include/purews/version.hpp", "#define PUREWS_VERSION_MAJOR 1\n"),
+      text("docs/changelog.md", "## 1\n"),
+      text("README.md", ""),
+      text("include/purews/wire/frame.hpp", "int read_frame_header();\n"),
+      text("tests/wire/frame.cpp", "// F-10\nTEST_CASE(\"5.2 F-07: a reserved opcode is a fault\") {}\n"),
+      text("tests/vectors/a.vec", "vector F-02 5.1: an unmasked frame\n# F-11\n")};
+  auto const with = [&](std::string const& row) {
+    tidy::tree all = files;
+    all.push_back(text("docs/rfc6455.md", "# F-99 `none`\n" + row + "\n"));
+    return places(tidy::docs(all));
+  };
+  CHECK(with("| 5.2 | what | `wire/frame.hpp` `read_frame_header` | F-07, F-02, \"a reserved opcode\" |").empty());
+  CHECK(with("| 5.2 | what | the application | - |").empty());
+  list const second = {"docs/rfc6455.md:2"};
+  CHECK(with("| 5.2 | what | `wire/none.hpp` | F-07 |") == second);
+  CHECK(with("| 5.2 | what | `wire/frame.hpp` `write_frame_header` | F-07 |") == second);
+  CHECK(with("| 5.2 | what | `read_frame_header` | F-07 |") == second);
+  CHECK(with("| 5.2 | what | `wire/frame.hpp` | F-10 |") == second);
+  CHECK(with("| 5.2 | what | `wire/frame.hpp` | F-11 |") == second);
+  CHECK(with("| 5.2 | what | `wire/frame.hpp` | \"a reserved bit\" |") == second);
+}
+
 TEST_CASE("docs: the changelog has the version, and the README's code is in files that are built") {
   tidy::file const version = text("include/purews/version.hpp",
                                   "#define PUREWS_VERSION_MAJOR 1\n#define PUREWS_VERSION_MINOR 2\n"
@@ -176,4 +200,48 @@ TEST_CASE("docs: the changelog has the version, and the README's code is in file
   CHECK(places(tidy::docs({version, text("docs/changelog.md", "\n## 1.2.34\n"), text("README.md", "")})) ==
         list{"docs/changelog.md:2"});
   CHECK(places(tidy::docs({version, changelog})) == list{"README.md:1"});
+}
+
+TEST_CASE("hazards: every row has a test or a layer to come, not both; tags are of rows") {
+  std::string const tag = std::string("[") + "hazard-";  // in one piece it would be taken for a tag
+  auto const tests = [&](auto... without) {
+    std::string all;
+    for (int i = 1; i <= 76; ++i) {
+      bool const left_out = ((i == without) || ...);
+      if (!left_out) all += "TEST_CASE(\"\", \"" + tag + (i < 10 ? "0" : "") + std::to_string(i) + "]\")\n";
+    }
+    return all;
+  };
+  auto const found = [&](std::string const& content, std::string const& path = "tests/a/b.cpp") {
+    return tidy::hazards({text(path, content)}).size();
+  };
+  // What is listed as without a test has one here, and what is not listed has none.
+  std::size_t const listed = found(tests());
+  CHECK(listed > 0);
+  CHECK(listed < 20);
+  CHECK(found("") == 76 - listed);
+  CHECK(found(tests(1)) == listed + 1);
+  CHECK(found(tests(1, 48)) == listed + 2);
+  CHECK(found(tests(55)) == listed - 1);
+  CHECK(found(tests(1) + "\"" + tag + "01]\"") == listed);
+  CHECK(found(tests(), "include/a/b.cpp") == 76 - listed);
+  for (std::string const bad : {"00]", "77]", "1]", "001]", "x1]", "01", ""})
+    CHECK(found(tests() + "\n\"" + tag + bad + "\"") == listed + 1);
+}
+
+TEST_CASE("copies: zlib is the system's", "[hazard-45]") {
+  auto const found = [](std::string const& path, std::string const& content = "") {
+    return tidy::copies({text(path, content)}).size();
+  };
+  CHECK(found("include/purews/deflate/zlib.h") == 1);
+  CHECK(found("examples/third_party/inflate.c") == 1);
+  CHECK(found("include/miniz.hpp") == 1);
+  CHECK(found("include/other.h", "#define ZLIB_VERSION \"1.2.11\"") == 1);
+  CHECK(found("tests/bench/deflate.cpp") == 0);
+  CHECK(found("include/purews/wire/frame.hpp", "#include <zlib.h>") == 0);
+  auto const built = [](std::string const& build) {
+    return tidy::copies({text("include/purews/deflate/inflater.hpp", ""), text("CMakeLists.txt", build)}).size();
+  };
+  CHECK(built("purews_add_component(deflate FOLDERS deflate FIND_PACKAGE ZLIB LINK purews::purews ZLIB::ZLIB)") == 0);
+  CHECK(built("purews_add_component(deflate FOLDERS deflate LINK purews::purews)") == 1);
 }

@@ -40,8 +40,14 @@ report shape(tree const& files);
 /// Every public header has its test file.
 report twins(tree const& files);
 
-/// The changelog has the version of version.hpp, the code in the README and in docs/ is code that is compiled, and
-/// links lead somewhere.
+/// Every row of the list of known hazards has a test with its tag, or a layer to come that will have it.
+report hazards(tree const& files);
+
+/// No source of zlib or of another DEFLATE is copied in: the system's is linked, which gets its security fixes.
+report copies(tree const& files);
+
+/// The changelog has the version of version.hpp, the code in the README and in docs/ is code that is compiled,
+/// links lead somewhere, and what the pages on RFCs say of headers and tests is there.
 report docs(tree const& files);
 
 /// The value of `#include "x"` or `#include <x>` in a line, with its quotes; empty for any other line.

@@ -62,6 +62,7 @@ void set_limit(purews::limits& limit, std::string const& field, std::size_t valu
   static std::map<std::string, void (*)(limits&, std::size_t)> const fields = {
       {"message_bytes_max", [](limits& l, std::size_t n) { l.message_bytes_max = n; }},
       {"frame_bytes_max", [](limits& l, std::size_t n) { l.frame_bytes_max = n; }},
+      {"inflate_ratio_max", [](limits& l, std::size_t n) { l.inflate_ratio_max = static_cast<std::uint32_t>(n); }},
       {"fragments_max", [](limits& l, std::size_t n) { l.fragments_max = static_cast<std::uint32_t>(n); }},
       {"queue_bytes_max", [](limits& l, std::size_t n) { l.queue_bytes_max = n; }},
       {"linger_bytes_max", [](limits& l, std::size_t n) { l.linger_bytes_max = static_cast<std::uint32_t>(n); }},
@@ -71,8 +72,9 @@ void set_limit(purews::limits& limit, std::string const& field, std::size_t valu
 
 void set_timeout(purews::timeouts& timeout, std::string const& field, std::size_t ms) {
   static std::map<std::string, purews::duration purews::timeouts::*> const fields = {
-      {"ping", &purews::timeouts::ping},   {"pong", &purews::timeouts::pong},     {"close", &purews::timeouts::close},
-      {"write", &purews::timeouts::write}, {"linger", &purews::timeouts::linger},
+      {"ping", &purews::timeouts::ping},     {"pong", &purews::timeouts::pong},
+      {"close", &purews::timeouts::close},   {"write", &purews::timeouts::write},
+      {"linger", &purews::timeouts::linger}, {"idle_codec", &purews::timeouts::idle_codec},
   };
   timeout.*fields.at(field) = purews::milliseconds(static_cast<std::int64_t>(ms));
 }
@@ -81,6 +83,10 @@ using application_call = std::function<purews::refusal(purews::connection&)>;
 
 // What `line` says from its word `at` on.
 application_call call_of(words const& line, std::size_t at) {
+  purews::send_options how;
+  if (line.at(at) == "on") how.compress = purews::compression::on;
+  if (line.at(at) == "off") how.compress = purews::compression::off;
+  if (how.compress != purews::compression::automatic) ++at;
   std::string const what = line.at(at);
   auto const op = [](std::string const& word) {
     if (word != "text" && word != "binary") throw std::runtime_error("neither text nor binary: " + word);
@@ -94,11 +100,11 @@ application_call call_of(words const& line, std::size_t at) {
   }
   if (what == "text" || what == "binary") {
     octets const data = payload(line, at + 1);
-    return [=](connection& c) { return c.send(op(what), data); };
+    return [=](connection& c) { return c.send(op(what), data, how); };
   }
   if (what == "prepared") {
     purews::prepared_message const shared(op(line.at(at + 1)), payload(line, at + 2));
-    return [=](connection& c) { return c.send(shared); };
+    return [=](connection& c) { return c.send(shared, how); };
   }
   if (what == "ping") {
     octets const data = payload(line, at + 1);
@@ -108,7 +114,7 @@ application_call call_of(words const& line, std::size_t at) {
     octets const data = payload(line, at + 3);
     auto const position = line.at(at + 2) == "last" ? purews::fragment::last : purews::fragment::more;
     purews::opcode const of = op(line.at(at + 1));
-    return [=](connection& c) { return c.send_fragment(of, data, position); };
+    return [=](connection& c) { return c.send_fragment(of, data, position, how.compress); };
   }
   throw std::runtime_error("no such call: " + what);
 }
@@ -151,7 +157,7 @@ octets masked_with(octets const& key, octets frame, std::size_t payload_bytes) {
 
 void add_reply(vector& v, unsigned first, octets const& data) {
   octets const frame = own_frame(v.own, first, data);
-  bool const keyed = v.own == purews::role::client && v.masks == keys::counting;
+  bool const keyed = v.own == purews::role::client && v.masks == keys::counting && !v.read_output;
   add_output(v, keyed ? masked_with(key_of(++v.replies), frame, data.size()) : frame);
 }
 
@@ -199,6 +205,8 @@ bool read_happening(vector& v, words const& line) {
     v.masks = line.at(1) == "zero" ? keys::zero : keys::counting;
   } else if (word == "outgoing_text") {
     v.with.text = line.at(1) == "trusted" ? purews::outgoing_text::trusted : purews::outgoing_text::checked;
+  } else if (word == "deflate") {
+    read_deflate(v, line);
   } else if (word == "in") {
     add_input(v, payload(line, 1), payload(line, 1));
   } else if (word == "frame") {

@@ -36,6 +36,8 @@ struct vector {
   keys masks = keys::counting;
   unsigned replies = 0;  ///< frames of ours that are expected
   std::vector<step> steps{};
+  std::function<void(purews::connection&)> begin{};    ///< sets up an extension
+  std::function<octets(octets const&)> read_output{};  ///< makes of the output what is compared: frames inflated
   std::vector<std::string> events{};
   octets out{};
   purews::transport_action transport = purews::transport_action::keep;
@@ -46,6 +48,12 @@ struct vector {
     return total;
   }
 };
+
+/// Reads the words of a `deflate` line. Empty where zlib is absent: then no vector has one.
+inline std::function<void(vector&, std::vector<std::string> const&)> read_deflate;
+
+/// Runs the vectors of a file in all ways.
+void check_file(std::string const& file);
 
 /// Begins the keys anew. The options of each vector draw from them.
 void restart_keys(keys how);

@@ -18,8 +18,8 @@ class deflate_pool {
   deflate_pool(deflate_pool const&) = delete;
   deflate_pool& operator=(deflate_pool const&) = delete;
   ~deflate_pool() {
-    while (deflater* const d = pop(deflaters_)) destroy(d);
-    while (inflater* const i = pop(inflaters_)) destroy(i);
+    for (deflater* d = pop(deflaters_); d != nullptr; d = pop(deflaters_)) destroy(d);
+    for (inflater* i = pop(inflaters_); i != nullptr; i = pop(inflaters_)) destroy(i);
   }
 
   /// One without history; null if memory ran out.

@@ -68,7 +68,9 @@ inline decoded inflater::decode(bytes_view in, bytes out, fragment position) noe
     bool const in_tail = position == fragment::last && left.empty();
     bytes_view const cut_off = bytes_view(tail).subspan(tail_fed_);
     bytes_view now = in_tail ? cut_off : left;
-    int const code = step(now, room);
+    // zlib tells only once that a block is at its end: a call that brings nothing more would hide it.
+    bool const told = in_tail && now.empty() && stream_.data_type == at_block_boundary;
+    int const code = told ? Z_OK : step(now, room);
     if (in_tail)
       tail_fed_ = static_cast<std::uint8_t>(sizeof tail - now.size());
     else

@@ -92,6 +92,7 @@ class answer_reader {
   }
 
   error fault() const noexcept { return fault_; }
+  std::size_t fault_at() const noexcept { return skipped_ + head_.fault_at(); }  ///< see http_head
   /// When done: how many bytes the answers take, so that the first frame begins there.
   std::size_t size() const noexcept { return skipped_ + head_.size(); }
   /// When done: the answer. `in` is what parse() was given. The result borrows it and this reader.

@@ -63,7 +63,8 @@ class connection {
   std::size_t queued_bytes() const noexcept { return pipe_.out.size() + outbox_.waiting_bytes(); }
   /// How many messages were dropped because the peer read too slowly: see overflow.
   drop_counts dropped() const noexcept { return outbox_.dropped(); }
-  /// After failed: where the frame begins that broke the rule, or that was being read, among all bytes received.
+  /// After failed: where the frame begins that broke the rule, or that was being read, among all bytes received; in the
+  /// opening handshake the line of the head, or the head.
   std::uint64_t fault_offset() const noexcept { return pipe_.received(); }
 
   // byte_machine
@@ -294,7 +295,7 @@ inline refusal connection::queue_close(status_code code, std::string_view reason
 inline void connection::fail(error what) noexcept {
   if (!alive()) return;
   status_code const code = status_for(what);
-  pipe_.note_fault(pipe_.in.unread().size() + decoder_.frame_bytes_taken());
+  pipe_.note_fault(pipe_.received() - pipe_.in.unread().size() - decoder_.frame_bytes_taken());
   bool const told = close_sent_ || code == status_code::none || queue_close(code, {}) == refusal::none;
   end({.what = kind::failed, .fault = what, .code = code == status_code::none ? status_code::abnormal : code},
       told && !pipe_.broken() ? ending::shut_first : ending::at_once);

@@ -59,7 +59,7 @@ class decoder {
   event control(input& in) noexcept;
   void settle() noexcept;
   static event fail(error what) noexcept { return {.what = kind::failed, .fault = what, .code = status_for(what)}; }
-  static event control_event(opcode op, bytes payload) noexcept;
+  event control_event(opcode op, bytes payload) noexcept;
 
   frame_header frame_{};                // the frame that is being read
   std::uint64_t left_ = 0;              // payload bytes of it that are still to come
@@ -87,10 +87,7 @@ inline event decoder::next(input& in, options const& with, attachments const& ha
       error fault = error::none;
       if (!read_header(in, with, has, fault)) return fault == error::none ? event{} : fail(fault);
     }
-    if (is_control(frame_.op)) {
-      if (event const e = control(in); e.what != kind::none) return e;
-      return {};
-    }
+    if (is_control(frame_.op)) return control(in);
     if (compressed_) {
       event const e = compressed_piece(in, with, *has.codec);
       if (e.what != kind::none || in_frame_) return e;
@@ -199,10 +196,10 @@ inline bool decoder::read_header(input& in, options const& with, attachments con
       fault = check_start(std::to_integer<unsigned>(carry_[0]), std::to_integer<unsigned>(carry_[1]), allowed);
       if (fault != error::none) return false;
     }
-    carried_ = 0;
   }
   fault = result.fault;
   if (fault != error::none) return false;
+  carried_ = 0;
   frame_ = result.header;
   has.note(flight_recorder::direction::received, frame_);
   fault = begin_frame(with);
@@ -251,13 +248,8 @@ inline event decoder::whole_message(input& in) noexcept {
   bytes const payload = in.unread().first(static_cast<std::size_t>(left_));
   in.drop(payload.size());
   left_ = 0;
-  if (frame_.op == opcode::text) {
-    bool ascii = false;
-    if (frame_.masked) ascii = mask_is_ascii(payload, frame_.key);
-    if (!ascii && !is_valid_utf8(payload)) return fail(error::invalid_utf8);
-  } else if (frame_.masked) {
-    mask(payload, frame_.key);
-  }
+  bool const ascii = frame_.masked && mask_is_ascii(payload, frame_.key);
+  if (frame_.op == opcode::text && !ascii && !is_valid_utf8(payload)) return fail(error::invalid_utf8);
   in_frame_ = false;
   return {.what = kind::message, .op = frame_.op, .payload = payload};
 }
@@ -326,11 +318,13 @@ inline event decoder::compressed_piece(input& in, options const& with, message_c
     in.drop(got.consumed);
     left_ -= got.consumed;
     unmasked_ -= frame_.masked ? got.consumed : 0;
+    // Whatever is wrong first in the text is reported, so that the way in which the input was cut cannot change it.
+    bool const over = got.produced > most - message_bytes_;
+    bytes const made = room.first(over ? got.produced - 1 : got.produced);
+    if (message_op_ == opcode::text && !text_.feed(made)) return fail(error::invalid_utf8);
+    if (over) return fail(most < with.limit.message_bytes_max ? error::inflate_ratio : error::message_too_big);
     if (got.fault != error::none) return fail(got.fault);
-    if (got.produced > most - message_bytes_)
-      return fail(most < with.limit.message_bytes_max ? error::inflate_ratio : error::message_too_big);
     message_bytes_ += got.produced;
-    if (message_op_ == opcode::text && !text_.feed(room.first(got.produced))) return fail(error::invalid_utf8);
     if (got.finished && message_op_ == opcode::text && !text_.finished()) return fail(error::invalid_utf8);
     assembled_.commit(got.produced);
     bool const more_output = got.produced == room.size() && !got.finished;
@@ -366,24 +360,22 @@ inline event decoder::control(input& in) noexcept {
   in.drop(size);
   bool const all_here = left_ == frame_.length && size == left_;
   left_ -= size;
-  if (all_here) {
-    in_frame_ = false;
-    return control_event(frame_.op, part);
-  }
+  if (all_here) return control_event(frame_.op, part);
   if (!assembled_.append(part)) return fail(error::out_of_memory);
   control_bytes_ = static_cast<std::uint8_t>(control_bytes_ + size);
   if (left_ != 0) return {};
-  in_frame_ = false;
   delivered_ = true;
   return control_event(frame_.op, assembled_.view().last(control_bytes_));
 }
 
 inline event decoder::control_event(opcode op, bytes payload) noexcept {
+  in_frame_ = op == opcode::close;  // until it is known to be good
   if (op == opcode::ping) return {.what = kind::ping, .op = op, .payload = payload};
   if (op == opcode::pong) return {.what = kind::pong, .op = op, .payload = payload};
   close_payload const close = parse_close(payload);
   if (!close.well_formed) return fail(payload.size() == 1 ? error::close_payload_short : error::close_code_invalid);
   if (!is_valid_utf8(as_bytes(close.reason))) return fail(error::close_reason_utf8);
+  in_frame_ = false;
   return {
       .what = kind::closed, .op = op, .code = close.code, .payload = payload.empty() ? payload : payload.subspan(2)};
 }

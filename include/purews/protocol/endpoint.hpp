@@ -375,6 +375,7 @@ inline event endpoint::refuse(error why, ending how) noexcept {
                           opening_->head.size() <= pipe_.in.unread().size();
   std::string_view const method = whole_head ? http_request(opening_->head, pipe_.in.unread()).method() : "";
   if (answers && !write_answer(answer_for(why), method, body_lifetime::call)) how = ending::at_once;
+  pipe_.note_fault(opening_ != nullptr ? opening_->fault_at(why) : 0);
   end({.what = kind::failed, .fault = why, .code = status_code::abnormal}, how);
   event const last = terminal_;
   terminal_ = {};

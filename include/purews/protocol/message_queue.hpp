@@ -29,7 +29,8 @@ class message_queue {
   }
 
   bool empty() const noexcept { return head_ == nullptr; }
-  std::size_t size() const noexcept { return bytes_; }  ///< of all payloads, in bytes
+  std::size_t size() const noexcept { return bytes_; }                       ///< of all payloads, in bytes
+  std::size_t droppable_bytes() const noexcept { return droppable_bytes_; }  ///< of those that drop_oldest() may drop
 
   /// Copies `what` to the end; a shared message is kept by reference. False, changing nothing, if memory ran out.
   [[nodiscard]] bool push(outgoing const& what) noexcept;
@@ -60,11 +61,23 @@ class message_queue {
   static node* make(outgoing const& what) noexcept;
   static void free(node* unused) noexcept;
   static bool is_whole(node const& n) noexcept { return n.first && n.last && !is_control(n.op); }
+  static bool is_droppable(node const& n) noexcept {
+    return is_whole(n) && (n.how.when_full == overflow::drop_oldest || n.how.when_full == overflow::conflate);
+  }
+  void count(node const& n) noexcept {
+    bytes_ += n.size;
+    if (is_droppable(n)) droppable_bytes_ += n.size;
+  }
+  void uncount(node const& n) noexcept {
+    bytes_ -= n.size;
+    if (is_droppable(n)) droppable_bytes_ -= n.size;
+  }
   void unlink(node** at) noexcept;
 
   node* head_ = nullptr;
   node** end_ = &head_;  // where the next one is linked
   std::size_t bytes_ = 0;
+  std::size_t droppable_bytes_ = 0;
 };
 
 inline bool message_queue::push(outgoing const& what) noexcept {
@@ -72,7 +85,7 @@ inline bool message_queue::push(outgoing const& what) noexcept {
   if (made == nullptr) return false;
   *end_ = made;
   end_ = &made->next;
-  bytes_ += made->size;
+  count(*made);
   return true;
 }
 
@@ -85,7 +98,8 @@ inline message_queue::replacement message_queue::replace(outgoing const& what) n
   node* const made = make(what);
   if (made == nullptr) return replacement::out_of_memory;
   made->next = (*at)->next;
-  bytes_ += made->size - (*at)->size;
+  uncount(**at);
+  count(*made);
   if (end_ == &(*at)->next) end_ = &made->next;
   free(*at);
   *at = made;
@@ -94,8 +108,7 @@ inline message_queue::replacement message_queue::replace(outgoing const& what) n
 
 inline bool message_queue::drop_oldest() noexcept {
   for (node** at = &head_; *at != nullptr; at = &(*at)->next) {
-    overflow const how = (*at)->how.when_full;
-    if (!is_whole(**at) || (how != overflow::drop_oldest && how != overflow::conflate)) continue;
+    if (!is_droppable(**at)) continue;
     unlink(at);
     return true;
   }
@@ -137,7 +150,7 @@ inline void message_queue::unlink(node** at) noexcept {
   node* const gone = *at;
   *at = gone->next;
   if (end_ == &gone->next) end_ = at;
-  bytes_ -= gone->size;
+  uncount(*gone);
   free(gone);
 }
 

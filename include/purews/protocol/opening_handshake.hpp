@@ -32,6 +32,11 @@ struct opening_handshake {
   bool offered = false;  ///< an extension
 
   stage at = stage::reading;
+
+  /// Where the line begins that is to blame for `why`; 0 if it is the head as a whole.
+  std::size_t fault_at(error why) const noexcept {
+    return head.fault() == why ? head.fault_at() : answers.fault() == why ? answers.fault_at() : 0;
+  }
 };
 
 }  // namespace purews::inline v0

@@ -72,6 +72,7 @@ class outbox {
     return to.out.size() + waiting_bytes() > with.limit.queue_bytes_max;
   }
   refusal by_policy(pipe& to, outgoing const& what, options const& with) noexcept;
+  refusal drop_for(pipe& to, outgoing const& what, options const& with) noexcept;
   refusal place(pipe& to, outgoing const& what, options const& with) noexcept;
   bool must_wait(pipe const& to, outgoing const& what) const noexcept;
   void encode_waiting(pipe& to, options const& with, std::size_t enough_bytes) noexcept;
@@ -118,12 +119,21 @@ inline refusal outbox::by_policy(pipe& to, outgoing const& what, options const& 
     if (result == done) ++more_->dropped.conflated;
     if (result != none) return result == done ? refusal::none : refusal::out_of_memory;
   }
-  if (how == overflow::drop_oldest && more_ != nullptr)
-    while (full(to, with) && more_->waiting.drop_oldest()) ++more_->dropped.oldest;
   if (!full(to, with)) return place(to, what, with);
+  if (how == overflow::drop_oldest) return drop_for(to, what, with);
   if (how != overflow::drop_newest) return refusal::queue_full;
   if (!have_extras()) return refusal::out_of_memory;
   ++more_->dropped.newest;
+  return refusal::none;
+}
+
+// Drops nothing for a message that is then refused after all.
+inline refusal outbox::drop_for(pipe& to, outgoing const& what, options const& with) noexcept {
+  std::size_t const over = to.out.size() + waiting_bytes() - with.limit.queue_bytes_max;
+  if (more_ == nullptr || more_->waiting.droppable_bytes() < over) return refusal::queue_full;
+  if (!more_->waiting.push(what)) return refusal::out_of_memory;
+  while (to.out.size() + waiting_bytes() - what.size() > with.limit.queue_bytes_max && more_->waiting.drop_oldest())
+    ++more_->dropped.oldest;
   return refusal::none;
 }
 
@@ -144,8 +154,9 @@ inline refusal outbox::control(pipe& to, opcode op, bytes_view payload, options 
 
 inline refusal outbox::place(pipe& to, outgoing const& what, options const& with) noexcept {
   if (must_wait(to, what)) return have_extras() && more_->waiting.push(what) ? refusal::none : refusal::out_of_memory;
-  note_codec_used(to.now());
-  return encoder_.encode(to.out, what, with, has());
+  refusal const result = encoder_.encode(to.out, what, with, has());
+  if (result == refusal::none) note_codec_used(to.now());
+  return result;
 }
 
 inline bool outbox::must_wait(pipe const& to, outgoing const& what) const noexcept {
@@ -173,7 +184,9 @@ inline void outbox::finish(pipe& to, options const& with) noexcept {
 }
 
 inline void outbox::free_codec() noexcept {
-  if (more_ == nullptr || more_->codec == nullptr) return;
+  if (more_ == nullptr) return;
+  while (!more_->waiting.empty()) more_->waiting.pop();  // the rest of a compressed message needs the codec
+  if (more_->codec == nullptr) return;
   more_->codec->destroy();
   more_->codec = nullptr;
   more_->trimmed = true;

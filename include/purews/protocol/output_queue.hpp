@@ -10,8 +10,8 @@ namespace purews::inline v0 {
 /// list of segments on the heap, which exists only while the transport takes less than it is given. A segment holds
 /// whole frames, its own or shared ones.
 ///
-/// Order: data goes out in the order in which it was queued. Pongs overtake segments that are not begun and not
-/// gathered; they are bounded (RFC 6455 section 5.5.3).
+/// Order: data goes out in the order in which it was queued. Pongs overtake frames that are not begun and not gathered;
+/// they are bounded (RFC 6455 section 5.5.3).
 class output_queue {
  public:
   static constexpr std::size_t pongs_max = 16;  ///< unsent ones, in order; beyond them only the newest ping counts
@@ -90,6 +90,8 @@ class output_queue {
   static std::size_t write_pong(std::byte* out, bytes_view payload, masking_key const* key) noexcept;
   bool append_reference(bytes_view data, prepared_message owner) noexcept;
   void push_back(segment* s) noexcept;
+  static std::size_t end_of_begun_frame(segment const& s) noexcept;
+  static void split(segment& s, std::size_t at) noexcept;
   void insert_early(segment* s) noexcept;
   bool have_pong_box() noexcept;
   bool start_pongs(bytes_view payload, masking_key const* key) noexcept;
@@ -281,10 +283,42 @@ inline void output_queue::push_back(segment* s) noexcept {
   tail_ = s;
 }
 
+// How much of the segment is sent when the frame that is being sent is.
+inline std::size_t output_queue::end_of_begun_frame(segment const& s) noexcept {
+  std::size_t end = 0;
+  while (end < s.sent) {
+    frame_header_result const frame = read_frame_header({s.data + end, s.size - end});
+    // What is no frame, or not whole, is sent in one piece.
+    if (frame.size == 0 || frame.header.length > s.size - end - frame.size) return s.size;
+    end += frame.size + static_cast<std::size_t>(frame.header.length);
+  }
+  return end;
+}
+
+// Moves what stands behind `at` into a segment of its own. If memory runs out, nothing comes between.
+inline void output_queue::split(segment& s, std::size_t at) noexcept {
+  std::size_t const size = s.size - at;
+  segment* const rest = size == 0 || s.capacity == 0 ? nullptr : make_segment(size);
+  if (rest == nullptr) return;
+  copy_bytes(rest->own(), {s.data + at, size});
+  rest->size = size;
+  rest->next = s.next;
+  s.next = rest;
+  s.size = at;
+}
+
 inline void output_queue::insert_early(segment* s) noexcept {
   // RFC 6455 5.4: control frames may come between the frames of a message, never inside a frame.
   segment* before = last_gathered_;
-  if (before == nullptr && head_ != nullptr && (head_->sent != 0 || head_->pinned)) before = head_;
+  if (before == nullptr && head_ != nullptr && head_->pinned) before = head_;
+  if (before == nullptr && head_ != nullptr) {
+    std::size_t const boundary = end_of_begun_frame(*head_);
+    if (boundary != head_->sent) {
+      split(*head_, boundary);
+      before = head_;
+      if (tail_->next != nullptr) tail_ = tail_->next;
+    }
+  }
   if (before == nullptr) {
     s->next = head_;
     head_ = s;

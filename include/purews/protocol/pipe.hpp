@@ -44,10 +44,9 @@ class pipe {
   /// Memory ran out: what should have been queued is lost, so that nothing after it may be sent.
   void break_off() noexcept { broken_ = true; }
 
-  /// All bytes received so far; after a fault, those before the frame that broke a rule, of which and behind which
-  /// `bytes_since` were received.
+  /// All bytes received so far; after a fault, where that is.
   std::uint64_t received() const noexcept { return received_; }
-  void note_fault(std::uint64_t bytes_since) noexcept { received_ -= bytes_since; }
+  void note_fault(std::uint64_t at) noexcept { received_ = at; }
 
   /// Parses nothing more: what is queued is sent, and then the transport ends in the given way.
   void finish(ending how) noexcept;

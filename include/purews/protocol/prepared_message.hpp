@@ -117,7 +117,7 @@ inline prepared_message prepared_message::add_variant(std::uint32_t which, std::
   if (made == nullptr) return {};
   made->which = which;
   for (block* newest = load(block_->variants);;) {
-    if (prepared_message const earlier = variant(which)) {
+    if (prepared_message const earlier = variant(which); earlier) {
       free_bytes(made);
       return earlier;
     }

@@ -13,7 +13,6 @@ enum class refusal : std::uint8_t {
   not_connecting,    ///< there is no request to decide
   queue_full,        ///< the peer reads too slowly: the queue is over limits::queue_bytes_max
   message_open,      ///< a fragmented message is being sent: finish it first
-  no_message_open,   ///< there is no fragmented message to continue
   invalid_utf8,      ///< the text or the reason is not UTF-8
   invalid_code,      ///< the status code must not be sent. RFC 6455 section 7.4
   reason_too_long,   ///< a reason has at most 123 bytes
@@ -31,7 +30,6 @@ constexpr std::string_view message(refusal why) noexcept {
       "there is no request to decide",
       "the peer reads too slowly: its queue is full",
       "a fragmented message is being sent: finish it first",
-      "there is no fragmented message to continue",
       "the text is not valid UTF-8",
       "this status code must not be sent (RFC 6455 7.4)",
       "the reason is longer than 123 bytes (RFC 6455 5.5)",

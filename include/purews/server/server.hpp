@@ -13,9 +13,9 @@ struct server_options {
   timeouts timeout{};
   delivery deliver = delivery::whole;
   message_extension const* extension = nullptr;  ///< such as a permessage_deflate; it must outlive the server
-  unsigned threads = 1;            ///< loops, each with its own connections; at least 1
-  duration drain = seconds(10);    ///< how long stop() lets connections finish
-  int backlog = 4096;              ///< connections that wait to be accepted
+  unsigned threads = 1;                          ///< loops, each with its own connections; at least 1
+  duration drain = seconds(10);                  ///< how long stop() lets connections finish
+  int backlog = 4096;                            ///< connections that wait to be accepted
 };
 
 /// Where a server listens, or why it does not.
@@ -90,7 +90,8 @@ class basic_server {
 
 template <class Loop>
 basic_server<Loop>::basic_server(server_options with) : with_(with) {
-  shared_.machine = {.limit = with.limits, .timeout = with.timeout, .deliver = with.deliver, .extension = with.extension};
+  shared_.machine = {
+      .limit = with.limits, .timeout = with.timeout, .deliver = with.deliver, .extension = with.extension};
   if (with_.threads == 0) with_.threads = 1;
   for (unsigned i = 0; i < with_.threads; ++i) workers_.push_back(new worker(shared_));
 }

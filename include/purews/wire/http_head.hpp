@@ -75,8 +75,9 @@ class http_head {
   http_progress parse(bytes_view in, head_limits const& limits) noexcept;
 
   http_progress progress() const noexcept { return progress_; }
-  error fault() const noexcept { return fault_; }            ///< why it failed
-  std::size_t size() const noexcept { return parts_.size; }  ///< of the head, when done
+  error fault() const noexcept { return fault_; }             ///< why it failed
+  std::size_t fault_at() const noexcept { return line_at_; }  ///< where the line begins that did
+  std::size_t size() const noexcept { return parts_.size; }   ///< of the head, when done
   http_head_parts const& parts() const noexcept { return parts_; }
 
  private:

@@ -16,6 +16,8 @@ class Purews(ConanFile):
     license = "BSL-1.0"
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
+    options = {"deflate": [True, False]}
+    default_options = {"deflate": False}
     no_copy_source = True
 
     def set_version(self):
@@ -25,6 +27,10 @@ class Purews(ConanFile):
     def export_sources(self):
         for pattern in ("LICENSE", "include/*"):
             copy(self, pattern, os.path.join(self.recipe_folder, CHECKOUT), self.export_sources_folder)
+
+    def requirements(self):
+        if self.options.deflate:
+            self.requires("zlib/[>=1.2.11 <2]")
 
     def validate(self):
         check_min_cppstd(self, 20)
@@ -38,11 +44,13 @@ class Purews(ConanFile):
 
     def package_info(self):
         self.cpp_info.set_property("cmake_file_name", "purews")
-        core = self.cpp_info.components["purews"]
-        server = self.cpp_info.components["server"]
-        server.requires = ["purews"]
-        if self.settings.os in ("Linux", "FreeBSD"):
-            server.system_libs = ["pthread"]
-        for name, component in (("purews", core), ("server", server)):
+        requires = {"purews": [], "server": ["purews"], "sim": ["purews"]}
+        if self.options.deflate:
+            requires["deflate"] = ["purews", "zlib::zlib"]
+        for name, needed in requires.items():
+            component = self.cpp_info.components[name]
             component.set_property("cmake_target_name", "purews::" + name)
+            component.requires = needed
             component.bindirs = component.libdirs = []
+        if self.settings.os in ("Linux", "FreeBSD"):
+            self.cpp_info.components["server"].system_libs = ["pthread"]

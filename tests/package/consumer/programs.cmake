@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSL-1.0
 
-# What every consumer does once it has purews::purews and purews::server: two programs, and a look at what else came.
+# What every consumer does once it has the targets: a program of each, and a look at what else came.
 set(here "${CMAKE_CURRENT_LIST_DIR}")
 add_executable(consumer "${here}/main.cpp" "${here}/other.cpp")
 target_link_libraries(consumer PRIVATE purews::purews)
@@ -9,10 +9,12 @@ if(TARGET purews::server)
   target_link_libraries(consumer_server PRIVATE purews::server)
 endif()
 
-if(TARGET purews::sim)
-  add_executable(consumer_sim "${here}/sim.cpp")
-  target_link_libraries(consumer_sim PRIVATE purews::sim)
-endif()
+foreach(component deflate sim)
+  if(TARGET purews::${component})
+    add_executable(consumer_${component} "${here}/${component}.cpp")
+    target_link_libraries(consumer_${component} PRIVATE purews::${component})
+  endif()
+endforeach()
 
 if(PLANT_LEAK) # the check below must be able to fail
   get_target_property(real purews::purews ALIASED_TARGET)
@@ -33,18 +35,29 @@ get_target_property(features purews::purews INTERFACE_COMPILE_FEATURES)
 if(NOT features STREQUAL "cxx_std_20")
   message(SEND_ERROR "purews::purews asks its consumers for ${features}, not for C++20")
 endif()
-if(TARGET purews::server)
+foreach(component server deflate sim)
   foreach(property COMPILE_OPTIONS COMPILE_DEFINITIONS LINK_OPTIONS)
-    get_target_property(value purews::server INTERFACE_${property})
-    if(value)
-      message(SEND_ERROR "purews::server leaks INTERFACE_${property} to its consumers: ${value}")
+    if(TARGET purews::${component})
+      get_target_property(value purews::${component} INTERFACE_${property})
+      if(value)
+        message(SEND_ERROR "purews::${component} leaks INTERFACE_${property} to its consumers: ${value}")
+      endif()
     endif()
   endforeach()
-  get_target_property(libraries purews::server INTERFACE_LINK_LIBRARIES)
-  if(NOT libraries STREQUAL "purews::purews;Threads::Threads")
-    message(SEND_ERROR "purews::server links ${libraries}")
+endforeach()
+
+# Each links what docs/packaging.md says of it.
+set(purews_server_links "purews::purews;Threads::Threads")
+set(purews_deflate_links "purews::purews;ZLIB::ZLIB")
+set(purews_sim_links "purews::purews")
+foreach(component server deflate sim)
+  if(TARGET purews::${component})
+    get_target_property(libraries purews::${component} INTERFACE_LINK_LIBRARIES)
+    if(NOT libraries STREQUAL purews_${component}_links)
+      message(SEND_ERROR "purews::${component} links ${libraries}")
+    endif()
   endif()
-endif()
+endforeach()
 
 # Nor does anything of our own programs.
 foreach(target purews_dev purews_test_main tidy test_wire echo_server chat_server)

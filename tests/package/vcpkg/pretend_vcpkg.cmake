@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSL-1.0
 
 # Runs the port as vcpkg would, with functions of our own that do what its documentation says:
-# cmake -DPORT_FOLDER= -DWORK= -DGENERATOR= -DCXX= -DPUREWS_VERSION= -P. The package lands in WORK/packages.
+# cmake -DPORT_FOLDER= -DWORK= -DGENERATOR= -DCXX= -DPUREWS_VERSION= [-DFEATURES=deflate]
+# -P. The package lands in WORK/packages.
 cmake_minimum_required(VERSION 3.19)
 set(PORT purews)
 set(CURRENT_PACKAGES_DIR "${WORK}/packages")
@@ -24,6 +25,12 @@ foreach(i RANGE ${last})
 endforeach()
 if(NOT "vcpkg-cmake" IN_LIST needs OR NOT "vcpkg-cmake-config" IN_LIST needs)
   message(FATAL_ERROR "vcpkg.json: the portfile uses functions of ports that it does not depend on: ${needs}")
+endif()
+if("deflate" IN_LIST FEATURES)
+  string(JSON name GET "${manifest}" features deflate dependencies 0)
+  if(NOT name STREQUAL "zlib")
+    message(FATAL_ERROR "vcpkg.json: the feature deflate depends on ${name}")
+  endif()
 endif()
 
 function(run)
@@ -84,6 +91,12 @@ foreach(file include/purews/purews.hpp share/purews/copyright share/purews/usage
   endif()
 endforeach()
 file(GLOB top RELATIVE "${CURRENT_PACKAGES_DIR}" "${CURRENT_PACKAGES_DIR}/*")
+if("deflate" IN_LIST FEATURES AND NOT EXISTS "${CURRENT_PACKAGES_DIR}/include/purews/deflate/permessage_deflate.hpp")
+  message(FATAL_ERROR "the feature deflate brings no header")
+endif()
+if(NOT "deflate" IN_LIST FEATURES AND EXISTS "${CURRENT_PACKAGES_DIR}/include/purews/deflate")
+  message(FATAL_ERROR "without the feature deflate there are its headers")
+endif()
 if(NOT top STREQUAL "include;share")
   message(FATAL_ERROR "the package holds more than include/ and share/: ${top}")
 endif()

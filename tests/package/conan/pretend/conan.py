@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSL-1.0
 """As much of Conan as the recipe uses: what its documentation says that these names do."""
+import collections
 import fnmatch
 import os
 import shutil
@@ -21,7 +22,7 @@ class Component:
 class CppInfo(Component):
     def __init__(self):
         super().__init__()
-        self.components = {name: Component() for name in ("purews", "server")}
+        self.components = collections.defaultdict(Component)
 
 
 class Info:
@@ -32,10 +33,20 @@ class Info:
 
 
 class ConanFile:
-    def __init__(self, settings):
+    options, default_options = {}, {}
+
+    def __init__(self, settings, options):
         self.settings = types.SimpleNamespace(**settings)
+        for name, value in options.items():
+            if value not in self.options[name]:
+                raise ValueError(f"the option {name} cannot be {value}")
+        self.options = types.SimpleNamespace(**{**self.default_options, **options})
+        self.required = []
         self.cpp_info = CppInfo()
         self.info = Info()
+
+    def requires(self, reference):
+        self.required.append(reference)
 
 
 def load(recipe, path):

@@ -23,5 +23,8 @@ class TestPurews(ConanFile):
 
     def test(self):
         if can_run(self):
-            for program in ("consumer", "consumer_server"):
+            programs = ["consumer", "consumer_server", "consumer_sim"]
+            if self.dependencies["purews"].options.deflate:
+                programs.append("consumer_deflate")
+            for program in programs:
                 self.run(os.path.join(self.cpp.build.bindir, program), env="conanrun")

@@ -4,8 +4,13 @@
 get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../../../.." ABSOLUTE)
 
 set(VCPKG_BUILD_TYPE release) # headers only
+set(without_deflate OFF)
+if(NOT "deflate" IN_LIST FEATURES) # even if the system has a zlib
+  set(without_deflate ON)
+endif()
 vcpkg_cmake_configure(SOURCE_PATH "${SOURCE_PATH}"
-  OPTIONS -DPUREWS_BUILD_TESTS=OFF -DPUREWS_BUILD_EXAMPLES=OFF -DPUREWS_BUILD_BENCH=OFF)
+  OPTIONS -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=${without_deflate}
+    -DPUREWS_BUILD_TESTS=OFF -DPUREWS_BUILD_EXAMPLES=OFF -DPUREWS_BUILD_BENCH=OFF)
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH share/cmake/purews)
 vcpkg_fixup_pkgconfig()
