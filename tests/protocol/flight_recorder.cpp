@@ -102,7 +102,7 @@ TEST_CASE("7.1.7: a fault tells where the frame begins that broke the rule") {
     return c.fault_offset();
   };
   test::octets const hello = test::peer_frame(role::server, 0x81, "Hello");  // 11 bytes
-  for (std::size_t const step : {1, 2, 3, 1000}) {
+  for (std::size_t const step : {1U, 2U, 3U, 1000U}) {
     CAPTURE(step);
     CHECK(offset_of(test::hex("83 80"), step) == 0);
     CHECK(offset_of(test::join(hello, hello, test::hex("81 05")), step) == 22);
@@ -130,7 +130,7 @@ TEST_CASE("RFC 9112 5: a fault in a head tells where its line begins, one of the
     REQUIRE(loop.events.back().find("failed") == 0);
     return e.fault_offset();
   };
-  for (std::size_t const step : {1, 3, 1000}) {
+  for (std::size_t const step : {1U, 3U, 1000U}) {
     CHECK(offset_of("GET / HTTP/1.1\r\nHost: h\r\nBad Name: x\r\n\r\n", step) == 25);
     CHECK(offset_of("GET / HTTP/3\r\n", step) == 0);
     CHECK(offset_of("GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n", step) == 0);

@@ -64,7 +64,7 @@ class sha1_kernel {
                              std::uint32_t word) noexcept;
   template <phase Phase>
   static constexpr void twenty(std::uint32_t (&v)[5], std::uint32_t const* words) noexcept;
-  static constexpr schedule padding_block(std::uint64_t bits) noexcept;
+  static consteval schedule padding_block(std::uint64_t bits) noexcept;
 
   std::uint32_t state_[5]{0x67452301U, 0xEFCDAB89U, 0x98BADCFEU, 0x10325476U, 0xC3D2E1F0U};
 };
@@ -132,7 +132,7 @@ constexpr void sha1_kernel::put_length(char* block, std::uint64_t bits) noexcept
   for (int i = 0; i < 8; ++i) block[56 + i] = static_cast<char>(bits >> (56 - 8 * i));
 }
 
-constexpr sha1_kernel::schedule sha1_kernel::padding_block(std::uint64_t bits) noexcept {
+consteval sha1_kernel::schedule sha1_kernel::padding_block(std::uint64_t bits) noexcept {
   char block[64]{};
   put_length(block, bits);
   return expand(block);

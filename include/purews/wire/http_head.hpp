@@ -159,7 +159,8 @@ inline error http_head::line_fault() const noexcept {
 
 /// Takes the line that ends with the line feed at `end`.
 inline error http_head::take_line(std::string_view text, std::size_t end) noexcept {
-  if (end == line_at_ || text[end - 1] != '\r') return line_fault();  // a bare LF. RFC 9112 2.2 allows refusing it
+  // A bare LF. RFC 9112 2.2 allows refusing it. A line without a byte follows a line feed: check_line() saw the first.
+  if (text[end - 1] != '\r') return line_fault();
   std::string_view const line(text.data() + line_at_, end - 1 - line_at_);
   if (stage_ == stage::fields) {
     if (!line.empty()) return take_field(line);

@@ -25,7 +25,7 @@ struct http_char_table {
 
   std::uint8_t of[256];
 
-  constexpr http_char_table() noexcept : of() {
+  consteval http_char_table() noexcept : of() {
     for (unsigned c = 0; c < 256; ++c) {
       bool const visible = c > 0x20 && c < 0x7F;
       if (visible || c == ' ' || c == '\t' || c >= 0x80) of[c] = static_cast<std::uint8_t>(of[c] | value);
@@ -43,7 +43,7 @@ struct http_char_table {
   }
 
  private:
-  constexpr void add(char c, std::uint8_t what) noexcept {
+  consteval void add(char c, std::uint8_t what) noexcept {
     auto& entry = of[static_cast<unsigned char>(c)];
     entry = static_cast<std::uint8_t>(entry | what);
   }
