@@ -58,7 +58,7 @@ class inflate_model {
     after_last_block_ = false;
     if (!feed(tail, most)) return false;
     // A block without compression that follows is found only from the end of a block, and from a whole octet.
-    bool const whole = finds("Q") && finds("zebra") && !after_last_block_;
+    bool const whole = finds("Q", '\0') && finds("zebra", '\xF8') && !after_last_block_;
     if (!whole) fault = purews::error::deflate_end;
     return whole;
   }
@@ -84,11 +84,12 @@ class inflate_model {
             "zlib takes the history back");
   }
 
-  bool finds(std::string_view next) {
+  // The upper five bits of `first` are skipped by who reads a block; within a code they are ones as well as zeros.
+  bool finds(std::string_view next, char first) {
     z_stream copy{};
     check(inflateCopy(&copy, &stream_) == Z_OK, "zlib is copied");
     auto const size = static_cast<unsigned char>(next.size());
-    std::string block{'\0', static_cast<char>(size), '\0', static_cast<char>(~size), '\xFF'};
+    std::string block{first, static_cast<char>(size), '\0', static_cast<char>(~size), '\xFF'};
     block += next;
     char out[64];
     copy.next_in = reinterpret_cast<Bytef*>(block.data());
