@@ -61,7 +61,7 @@ function write(path, content) {
 }
 
 function copyTree(path) {
-  if (/\/(package|service|tidy|node_modules|mutate|coverage|portability|fuzz)$/.test(path)) return;
+  if (/\/(compile_fail|package|service|tidy|node_modules|mutate|coverage|portability|fuzz)$/.test(path)) return;
   const from = join(root, path);
   if (statSync(from).isDirectory()) {
     for (const name of readdirSync(from)) copyTree(`${path}/${name}`);
