@@ -38,7 +38,7 @@ TEST_CASE("7692 7.2.1 D-41, D-42, D-43: zlib alone reads every message back, at 
         deflater machine;
         REQUIRE(machine.begin(bits, {level, memory}));
         test::plain_inflate peer(bits);
-        for (std::size_t size : {1, 5, 200, 3, 0, 1000, 255, 70'000, 40, 300}) {
+        for (std::size_t size : {1U, 5U, 200U, 3U, 0U, 1000U, 255U, 70'000U, 40U, 300U}) {
           std::string const text = test::some_text(random, size);
           test::octets packed;
           std::size_t done = 0;
