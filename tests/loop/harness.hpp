@@ -127,9 +127,8 @@ struct session {
     }
     if (also) also();
   }
-  void on_sent(stream& s) noexcept {
-    ++sents;
-    if (at_sent) at_sent(s.machine());
+  void on_settled(stream& s) noexcept {
+    if (at_settled) at_settled(s);
   }
   void on_end(stream&) noexcept {
     ++ends;
@@ -144,9 +143,8 @@ struct session {
   bool closed = false;
   int calls = 0;
   int ends = 0;
-  int sents = 0;
   purews::callback<void()> also;
-  purews::callback<void(echo_machine&)> at_sent;
+  purews::callback<void(stream&)> at_settled;
   purews::callback<void()> at_end;
   std::unique_ptr<stream> held;
 };

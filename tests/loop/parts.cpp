@@ -19,7 +19,7 @@
 #include "purews/loop/flat_array.hpp"
 #include "purews/loop/os_error.hpp"
 #include "purews/loop/page_buffer.hpp"
-#include "purews/loop/post_queue.hpp"
+#include "purews/loop/handover_queue.hpp"
 #include "purews/loop/thread.hpp"
 #include "purews/loop/waker.hpp"
 #include "support/catch.hpp"
@@ -267,23 +267,48 @@ TEST_CASE("a waker is readable from wake() to clear(), however often it was woke
   CHECK(::poll(&asked, 1, 0) == 0);
 }
 
-TEST_CASE("posts run in order; what they post runs later; left-overs are destroyed unrun") {
+TEST_CASE("what is handed over is taken in order; what comes meanwhile waits; left-overs are destroyed") {
+  handover_queue<callback<void()>> queue;
+  auto const run = [&] { return queue.take([](callback<void()>& task) { task(); }); };
   std::string trace;
+  CHECK(run() == 0);
+  CHECK(queue.push([&] {
+    trace += 'a';
+    CHECK(queue.push([&] { trace += 'c'; }));
+  }));
+  CHECK(!queue.push([&] { trace += 'b'; }));
+  CHECK(run() == 2);
+  CHECK(trace == "ab");
+  CHECK(run() == 1);
+  CHECK(trace == "abc");
   int alive = 0;
-  {
-    post_queue queue;
-    CHECK(queue.push([&] {
-      trace += 'a';
-      CHECK(queue.push([&] { trace += 'c'; }));
-    }));
-    CHECK(!queue.push([&] { trace += 'b'; }));
-    queue.run();
-    CHECK(trace == "ab");
-    queue.run();
-    CHECK(trace == "abc");
-    CHECK(queue.push([&, c = counted(alive)] { trace += 'd'; }));
-    CHECK(alive == 1);
-  }
+  CHECK(queue.push([&, c = counted(alive)] { trace += 'd'; }));
+  CHECK(alive == 1);
+  queue.clear();
   CHECK(alive == 0);
   CHECK(trace == "abc");
+}
+
+TEST_CASE("many threads hand over, one takes: nothing is lost, and each thread's order stays") {
+  constexpr unsigned threads = 4;
+  constexpr unsigned each = 5000;
+  struct item {
+    unsigned from, number;
+  };
+  handover_queue<item> queue;
+  thread pushers[threads];
+  for (unsigned t = 0; t < threads; ++t) {
+    REQUIRE(!pushers[t].start([&queue, t] {
+      for (unsigned i = 0; i < each; ++i) static_cast<void>(queue.push({t, i}));
+    }));
+  }
+  unsigned next[threads] = {};
+  bool ordered = true;
+  std::size_t count = 0;
+  while (count < threads * each) {
+    count += queue.take([&](item const& got) { ordered = ordered && next[got.from]++ == got.number; });
+  }
+  for (thread& t : pushers) t.join();
+  CHECK(ordered);
+  CHECK(queue.take([](item const&) {}) == 0);
 }

@@ -71,25 +71,31 @@ TEMPLATE_LIST_TEST_CASE("megabytes go through short writes and a slow reader unh
   CHECK(r.ours.machine().queued() == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("an owner is told when output that had to wait was taken, and may add to it", "", all_loops) {
+TEMPLATE_LIST_TEST_CASE("an owner sees what had to stay after each sending, and may add to it", "", all_loops) {
   rig<TestType> r;
   shrink_buffer(r.ours.held->number());
-  r.ours.machine().send("at once");
-  r.ours.held->touch();
-  CHECK(r.until([&] { return r.peer.got == "at once"; }));
-  CHECK(r.ours.sents == 0);
-
+  std::vector<std::size_t> left;
   std::string const text = pattern(1'000'000);
-  r.ours.at_sent = [&](echo_machine& m) {
-    if (m.queued() == 0 && r.peer.got.size() < text.size()) m.send("end");
+  bool added = false;
+  r.ours.at_settled = [&](auto& stream) {
+    left.push_back(stream.machine().queued());
+    if (added || left.size() < 3 || left.back() != 0) return;
+    added = true;
+    stream.machine().send("end");
+    stream.touch();
   };
+  turns(r.loop, 1);
+  CHECK(left == std::vector<std::size_t>{0});
   r.ours.machine().send(text);
   r.ours.held->touch();
   turns(r.loop, 3);
-  CHECK(r.ours.sents == 0);
+  REQUIRE(left.size() == 2);
+  CHECK(left[1] > 0);
+  CHECK(left[1] < text.size());
   CHECK(r.until([&] { return r.peer.got.ends_with("end"); }));
-  CHECK(r.ours.sents > 1);
-  CHECK(r.peer.got.size() == 7 + text.size() + 3);
+  CHECK(std::is_sorted(left.begin() + 1, left.end(), std::greater<>()));
+  CHECK(left.back() == 0);
+  CHECK(r.peer.got.size() == text.size() + 3);
   CHECK(rests(r.loop));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include "purews/server/topics.hpp"
+#include "purews/server/home.hpp"
 #include "support/catch.hpp"
 #include "support/dies.hpp"
 #include "support/frames.hpp"
@@ -47,17 +47,12 @@ class asked_endpoint {
   purews::endpoint machine_;
 };
 
-/// A session on an open connection in memory.
-class fake_session final : public purews::session {
+/// A session in memory whose upgrade is not decided yet.
+class asking_session : public purews::session {
  public:
-  explicit fake_session(purews::topic_table& table, std::uint64_t id = 1, purews::limits limits = {})
-      : session(id), table_(table), asked_({}, limits) {
-    REQUIRE(asked_.machine().accept() == purews::refusal::none);
-    REQUIRE(asked_.machine().next().what == purews::kind::open);
-    REQUIRE(asked_.machine().next().what == purews::kind::none);
-    asked_.take_output();
-  }
-  ~fake_session() { table_.unsubscribe_all(*this); }
+  explicit asking_session(purews::session_home& home, std::uint64_t id = 1, purews::limits limits = {},
+                          std::string_view headers = {})
+      : session(home, id), asked_(headers, limits) {}
 
   /// The frames that were sent since the last call.
   std::vector<parsed_frame> sent() {
@@ -70,16 +65,26 @@ class fake_session final : public purews::session {
     for (parsed_frame const& frame : sent()) texts.push_back(frame.text());
     return texts;
   }
+  std::string take_text() { return asked_.take_text(); }
 
   purews::session_data& object() { return data_; }
+  purews::endpoint& machine() noexcept override { return asked_.machine(); }
+  void end() noexcept { leave(); }
 
   int touches = 0;
   bool reads = false;  ///< whether its socket takes anything before sent()
 
+ protected:
+  asked_endpoint asked_;
+
  private:
-  purews::endpoint& machine() noexcept override { return asked_.machine(); }
-  purews::topic_table& topics() noexcept override { return table_; }
-  purews::socket_address peer_address() noexcept override { return {}; }
+  purews::socket_address peer() noexcept override { return {}; }
+  void abort() noexcept override { asked_.machine().abort(); }
+  void resume() noexcept override {
+    paused_ = false;
+    asked_.machine().resume(purews::instant{1});
+  }
+  void decide(purews::callback<void(purews::upgrade&)>&) noexcept override {}
   void touch() noexcept override { ++touches; }
   void send_now() noexcept override {
     if (!reads) return;
@@ -87,9 +92,19 @@ class fake_session final : public purews::session {
     taken_.insert(taken_.end(), now.begin(), now.end());
   }
 
-  purews::topic_table& table_;
-  asked_endpoint asked_;
   octets taken_;
+};
+
+/// A session on an open connection in memory.
+class fake_session final : public asking_session {
+ public:
+  explicit fake_session(purews::session_home& home, std::uint64_t id = 1, purews::limits limits = {})
+      : asking_session(home, id, limits) {
+    REQUIRE(asked_.machine().accept() == purews::refusal::none);
+    REQUIRE(asked_.machine().next().what == purews::kind::open);
+    REQUIRE(asked_.machine().next().what == purews::kind::none);
+    asked_.take_output();
+  }
 };
 
 }  // namespace test

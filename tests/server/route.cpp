@@ -20,7 +20,8 @@ std::string found(router& routes, std::string& log, std::string_view method, std
   auto* const handler = routes.find_http(method, path);
   if (handler == nullptr) return routes.allowed_methods(path).empty() ? "404" : "405";
   test::asked_endpoint asked;
-  http_exchange exchange(asked.machine(), {});
+  socket_address const peer{};
+  http_exchange exchange(asked.machine(), {}, peer);
   log.clear();
   (*handler)(exchange);
   return log;
@@ -126,17 +127,18 @@ TEST_CASE("10.2: an origin that could never match is refused when the route is m
 }
 
 TEST_CASE("4.2.2: an upgrade shows its request, its peer and its object, and is accepted or rejected once") {
-  test::asked_endpoint asked("Sec-WebSocket-Protocol: a, b\r\nCookie: k=v\r\n");
-  session_data data;
-  data.emplace<std::string>();
+  session_home home(16);
+  test::asking_session asked(home, 1, {}, "Sec-WebSocket-Protocol: a, b\r\nCookie: k=v\r\n");
+  asked.object().emplace<std::string>();
   socket_address const peer{};
-  upgrade u(asked.machine(), data, peer);
+  upgrade u(asked, asked.machine(), peer, "a");
   CHECK(u.request().path() == "/chat");
   CHECK(u.request().query() == "room=1");
   CHECK(u.request().header("cookie") == "k=v");
   CHECK(&u.peer() == &peer);
   u.data<std::string>() = "kept";
-  CHECK(data.as<std::string>() == "kept");
+  CHECK(asked.object().as<std::string>() == "kept");
+  CHECK(u.said() == upgrade::decision::accepted);
 
   SECTION("accepted") {
     header_field const cookie[] = {{"Set-Cookie", "a=b"}};
@@ -150,11 +152,33 @@ TEST_CASE("4.2.2: an upgrade shows its request, its peer and its object, and is 
     CHECK(head.starts_with("HTTP/1.1 101 "));
     CHECK(head.find("Sec-WebSocket-Protocol: b\r\n") != head.npos);
     CHECK(head.find("Set-Cookie: a=b\r\n") != head.npos);
+    CHECK(u.chosen() == "b");
     CHECK(u.request().query() == "room=1");  // for a log, after the decision
+  }
+  SECTION("accepted with headers, and the subprotocol that the route chose") {
+    header_field const cookie[] = {{"Set-Cookie", "a=b"}};
+    CHECK(u.accept({.headers = cookie}) == refusal::none);
+    CHECK(asked.take_text().find("Sec-WebSocket-Protocol: a\r\n") != std::string::npos);
+    CHECK(u.chosen() == "a");
+  }
+  SECTION("left open for later, with a handle") {
+    session_handle const later = u.defer();
+    CHECK(!later.stale());
+    CHECK(u.said() == upgrade::decision::deferred);
+    CHECK(asked.machine().current() == state::connecting);
+    CHECK(asked.take_text().empty());
+  }
+  SECTION("rejected with headers") {
+    header_field const login[] = {{"WWW-Authenticate", "Basic"}};
+    u.reject({.status = 401, .headers = login});
+    CHECK(u.said() == upgrade::decision::rejected);
+    std::string const answer = asked.take_text();
+    CHECK(answer.starts_with("HTTP/1.1 401 "));
+    CHECK(answer.find("WWW-Authenticate: Basic\r\n") != answer.npos);
   }
   SECTION("rejected") {
     u.reject(429, "Later.");
-    CHECK(u.rejected());
+    CHECK(u.said() == upgrade::decision::rejected);
     CHECK(u.request().header("Cookie") == "k=v");
     CHECK(u.accept({}) == refusal::not_connecting);
     CHECK(asked.machine().current() == state::closed);
@@ -165,8 +189,8 @@ TEST_CASE("4.2.2: an upgrade shows its request, its peer and its object, and is 
   SECTION("rejected with a status that is none") {
     constexpr std::uint16_t none[] = {0, 100, 101, 199, 600};
     for (std::uint16_t const status : none) {
-      test::asked_endpoint other;
-      upgrade(other.machine(), data, peer).reject(status);
+      test::asking_session other(home);
+      upgrade(other, other.machine(), peer, {}).reject(status);
       CHECK(other.take_text().starts_with("HTTP/1.1 500 "));
       CHECK(other.machine().current() == state::closed);
     }
@@ -176,7 +200,9 @@ TEST_CASE("4.2.2: an upgrade shows its request, its peer and its object, and is 
 TEST_CASE("an exchange shows the request and its body, and is answered once") {
   test::asked_endpoint asked;
   std::byte body[] = {std::byte{'b'}};
-  http_exchange exchange(asked.machine(), body);
+  socket_address const peer{};
+  http_exchange exchange(asked.machine(), body, peer);
+  CHECK(&exchange.peer() == &peer);
   CHECK(exchange.request().path() == "/chat");
   CHECK(as_text(exchange.body()) == "b");
   header_field const bad[] = {{"Connection", "keep-alive"}};

@@ -252,8 +252,8 @@ TEST_CASE("stop lets an HTTP answer that is on its way arrive") {
   run.join();
 }
 
-TEST_CASE("stop waits for slow clients no longer than server_options::drain, and reports their end") {
-  server server({.drain = milliseconds(50)});
+TEST_CASE("stop waits for slow clients no longer than drain_options::deadline, and reports their end") {
+  server server({.drain = {.deadline = milliseconds(50)}});
   journal log;
   server.route("/", subscribing(log));
   running run(server);
@@ -266,7 +266,7 @@ TEST_CASE("stop waits for slow clients no longer than server_options::drain, and
 }
 
 TEST_CASE("a second stop ends at once") {
-  server server({.timeout = {.close = forever}, .threads = 2, .drain = forever});
+  server server({.timeout = {.close = forever}, .threads = 2, .drain = {.deadline = forever}});
   journal log;
   server.route("/", subscribing(log));
   running run(server);
@@ -406,6 +406,13 @@ TEST_CASE("a loop of the server takes timers and posts of the program") {
 TEST_CASE("docs/limits.md has the defaults of server_options") {
   purews::server_options const with;
   std::string const page = test::page("docs/limits.md");
-  CHECK(test::has_row(page, "drain", std::to_string(with.drain.ns / 1'000'000'000) + " s"));
+  auto const whole = [](duration d) { return std::to_string(d.ns / 1'000'000'000) + " s"; };
+  CHECK(test::has_row(page, "drain.deadline", whole(with.drain.deadline)));
+  CHECK(test::has_row(page, "drain.spread", whole(with.drain.spread)));
   CHECK(test::has_row(page, "backlog", test::count(static_cast<unsigned>(with.backlog))));
+  CHECK(test::has_row(page, "inbox_max", test::count(with.inbox_max)));
+  CHECK(test::has_row(page, "work_max", test::count(static_cast<unsigned>(with.work_max))));
+  CHECK(with.memory_bytes_max == 0);
+  CHECK(test::has_row(page, "memory_bytes_max", "0"));
+  CHECK(test::has_row(page, "tcp.keep_alive.idle", whole(with.tcp.keep_alive.idle)));
 }

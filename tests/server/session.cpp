@@ -45,8 +45,8 @@ TEST_CASE("session_data refuses a second object, another type, and no object at 
 }
 
 TEST_CASE("5.6: a session sends texts, binary and shared messages, and tells its stream each time") {
-  topic_table table;
-  test::fake_session s(table, 7);
+  session_home home(16);
+  test::fake_session s(home, 7);
   CHECK(s.id() == 7);
   CHECK(s.current() == state::open);
 
@@ -74,8 +74,8 @@ TEST_CASE("5.6: a session sends texts, binary and shared messages, and tells its
 }
 
 TEST_CASE("a session passes on the refusals of its connection, and nothing is sent then") {
-  topic_table table;
-  test::fake_session s(table, 1, {.queue_bytes_max = 100});
+  session_home home(16);
+  test::fake_session s(home, 1, {.queue_bytes_max = 100});
   CHECK(s.send("\xC0") == refusal::invalid_utf8);
   CHECK(s.ping(as_bytes(std::string(126, 'p'))) == refusal::payload_too_long);
   CHECK(s.close(status_code::abnormal) == refusal::invalid_code);

@@ -17,8 +17,9 @@ prepared_message text_of(std::string_view text) { return prepared_message(opcode
 }  // namespace
 
 TEST_CASE("a topic reaches its subscribers, each of them once, and nobody else") {
-  topic_table table;
-  test::fake_session a(table, 1), b(table, 2), c(table, 3);
+  session_home home(16);
+  topic_table& table = home.topics;
+  test::fake_session a(home, 1), b(home, 2), c(home, 3);
   a.subscribe("news");
   a.subscribe("news");
   b.subscribe("news");
@@ -36,8 +37,9 @@ TEST_CASE("a topic reaches its subscribers, each of them once, and nobody else")
 }
 
 TEST_CASE("a topic's name is any text: empty, with a NUL, not UTF-8, and never a pattern") {
-  topic_table table;
-  test::fake_session a(table);
+  session_home home(16);
+  topic_table& table = home.topics;
+  test::fake_session a(home);
   std::string_view const names[] = {"", std::string_view("a\0b", 3), "a", "\xFF", "a*", "*", "#", "a/+"};
   for (auto const name : names) a.subscribe(name);
   for (auto const name : names) {
@@ -50,8 +52,9 @@ TEST_CASE("a topic's name is any text: empty, with a NUL, not UTF-8, and never a
 }
 
 TEST_CASE("unsubscribing ends it, also when it comes twice, or without a subscription") {
-  topic_table table;
-  test::fake_session a(table, 1), b(table, 2);
+  session_home home(16);
+  topic_table& table = home.topics;
+  test::fake_session a(home, 1), b(home, 2);
   a.unsubscribe("news");
   a.subscribe("news");
   b.subscribe("news");
@@ -68,10 +71,11 @@ TEST_CASE("unsubscribing ends it, also when it comes twice, or without a subscri
 }
 
 TEST_CASE("a session that ends leaves all of its topics") {
-  topic_table table;
-  test::fake_session a(table, 1);
+  session_home home(16);
+  topic_table& table = home.topics;
+  test::fake_session a(home, 1);
   {
-    test::fake_session b(table, 2);
+    test::fake_session b(home, 2);
     a.subscribe("one");
     b.subscribe("one");
     b.subscribe("two");
@@ -83,8 +87,9 @@ TEST_CASE("a session that ends leaves all of its topics") {
 }
 
 TEST_CASE("a subscriber that is closing is passed over") {
-  topic_table table;
-  test::fake_session a(table, 1), b(table, 2);
+  session_home home(16);
+  topic_table& table = home.topics;
+  test::fake_session a(home, 1), b(home, 2);
   a.subscribe("t");
   b.subscribe("t");
   CHECK(a.close() == refusal::none);
@@ -94,8 +99,9 @@ TEST_CASE("a subscriber that is closing is passed over") {
 }
 
 TEST_CASE("a subscriber whose queue is full is closed with 1013, and gets nothing more [hazard-28]", "[hazard-28]") {
-  topic_table table;
-  test::fake_session slow(table, 1, {.queue_bytes_max = 1000}), other(table, 2);
+  session_home home(16);
+  topic_table& table = home.topics;
+  test::fake_session slow(home, 1, {.queue_bytes_max = 1000}), other(home, 2);
   slow.subscribe("t");
   other.subscribe("t");
   auto const message = text_of(std::string(600, 'm'));
@@ -115,8 +121,9 @@ TEST_CASE("a subscriber whose queue is full is closed with 1013, and gets nothin
 }
 
 TEST_CASE("a subscriber in the middle of a message of fragments does not get another message inside it") {
-  topic_table table;
-  test::fake_session a(table);
+  session_home home(16);
+  topic_table& table = home.topics;
+  test::fake_session a(home);
   a.subscribe("t");
   CHECK(a.send_fragment(opcode::text, as_bytes("one "), fragment::more) == refusal::none);
   CHECK(table.publish("t", text_of("x")) == 0);
@@ -128,7 +135,8 @@ TEST_CASE("a subscriber in the middle of a message of fragments does not get ano
 TEST_CASE("random subscriptions, endings and publications agree with a model [hazard-63]", "[hazard-63]") {
   std::minstd_rand random(63);
   auto const below = [&random](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
-  topic_table table;
+  session_home home(16);
+  topic_table& table = home.topics;
   std::vector<std::unique_ptr<test::fake_session>> sessions(12);
   std::vector<std::set<std::string>> model(sessions.size());
   std::string const names[] = {"a", "b", "c", "d", "e"};
@@ -142,7 +150,7 @@ TEST_CASE("random subscriptions, endings and publications agree with a model [ha
         break;
       case 1:
       case 2:
-        if (!session) session = std::make_unique<test::fake_session>(table, who);
+        if (!session) session = std::make_unique<test::fake_session>(home, who);
         session->subscribe(name);
         model[who].insert(name);
         break;
@@ -164,9 +172,9 @@ TEST_CASE("random subscriptions, endings and publications agree with a model [ha
 
 TEST_CASE("a table with subscribers must not end before them") {
   CHECK(dies([] {
-    auto table = std::make_unique<topic_table>();
-    test::fake_session a(*table);
+    auto home = std::make_unique<session_home>(16);
+    test::fake_session a(*home);
     a.subscribe("t");
-    table.reset();
+    home.reset();
   }));
 }

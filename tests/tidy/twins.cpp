@@ -44,7 +44,7 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/loop/flat_array.hpp", "tests/loop/parts.cpp"},
     {"include/purews/loop/os_error.hpp", "tests/loop/parts.cpp"},
     {"include/purews/loop/page_buffer.hpp", "tests/loop/parts.cpp"},
-    {"include/purews/loop/post_queue.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/handover_queue.hpp", "tests/loop/parts.cpp"},
     {"include/purews/loop/thread.hpp", "tests/loop/parts.cpp"},
     {"include/purews/loop/waker.hpp", "tests/loop/parts.cpp"},
     {"include/purews/loop/default_loop.hpp", "tests/loop/loops.cpp"},

@@ -4,7 +4,9 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
+#include <cstddef>
 #include <cstring>
 
 #include "../wire/bytes.hpp"
@@ -22,15 +24,24 @@ struct socket_address {
 
   /// The port in host order; 0 where the family has none.
   std::uint16_t port() const noexcept;
+
+  /// The path of a local socket (AF_UNIX); empty for a client's, which has none, and for other families. A view of
+  /// this object.
+  std::string_view path() const noexcept;
 };
 
-/// The text of an address: brackets, 45 characters of IPv6, a zone and a port.
-using address_text = fixed_text<90>;
+/// The address of the local socket at `path`; with a size of 0 if the path is empty, has a NUL, or is longer than the
+/// system allows (107 bytes on Linux).
+socket_address local_path(std::string_view path) noexcept;
 
-/// Writes the address without its port: "127.0.0.1", "::1". An IPv4 address inside an IPv6 one is written as IPv4.
+/// The text of an address: the path of a local socket, or brackets, 45 characters of IPv6, a zone and a port.
+using address_text = fixed_text<120>;
+
+/// Writes the address without its port: "127.0.0.1", "::1"; "unix:/run/chat.sock" for a local socket. An IPv4 address
+/// inside an IPv6 one is written as IPv4.
 address_text host_text(socket_address const& address) noexcept;
 
-/// Writes the address with its port, as in a URL: "127.0.0.1:8080", "[::1]:8080".
+/// Writes the address with its port, as in a URL: "127.0.0.1:8080", "[::1]:8080", "unix:/run/chat.sock".
 address_text text(socket_address const& address) noexcept;
 
 /// Asks for the addresses to which a socket is bound, or connected.
@@ -92,8 +103,30 @@ inline std::uint16_t socket_address::port() const noexcept {
   return 0;
 }
 
+inline std::string_view socket_address::path() const noexcept {
+  constexpr std::size_t front = offsetof(sockaddr_un, sun_path);
+  if (family() != AF_UNIX || size <= front) return {};
+  std::string_view const all{reinterpret_cast<char const*>(&storage) + front, size - front};
+  return all.substr(0, all.find('\0'));
+}
+
+inline socket_address local_path(std::string_view path) noexcept {
+  socket_address out;
+  sockaddr_un local{};
+  if (path.empty() || path.size() >= sizeof local.sun_path || path.find('\0') != path.npos) return out;
+  local.sun_family = AF_UNIX;
+  std::memcpy(local.sun_path, path.data(), path.size());
+  std::memcpy(&out.storage, &local, sizeof local);
+  out.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  return out;
+}
+
 inline address_text host_text(socket_address const& address) noexcept {
   address_text out;
+  if (address.family() == AF_UNIX) {
+    out += "unix:";
+    return out += address.path();
+  }
   char host[72] = "";
   if (::getnameinfo(address.data(), address.size, host, sizeof host, nullptr, 0, NI_NUMERICHOST) != 0) {
     return out += "?";
@@ -106,6 +139,7 @@ inline address_text host_text(socket_address const& address) noexcept {
 
 inline address_text text(socket_address const& address) noexcept {
   address_text const host = host_text(address);
+  if (address.family() == AF_UNIX) return host;
   bool const bracket = host.view().find(':') != std::string_view::npos;
   address_text out;
   if (bracket) out += "[";

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "callback.hpp"
 #include "clock.hpp"
+#include "handover_queue.hpp"
 #include "listener.hpp"
 #include "page_buffer.hpp"
-#include "post_queue.hpp"
 #include "stream.hpp"
 #include "timer_handle.hpp"
 #include "waker.hpp"
@@ -159,7 +160,7 @@ class event_loop {
   instant now_ = steady_now();
   timer_heap timers_;
   mark_link marked_;
-  post_queue posts_;
+  handover_queue<callback<void()>> posts_;
   std::uint32_t sources_ = 0;
   std::uint32_t batch_at_ = 0;
   std::uint32_t batch_size_ = 0;
@@ -196,7 +197,7 @@ void event_loop<Poller>::run_once(duration timeout) noexcept {
   batch_size_ = static_cast<std::uint32_t>(poller_.wait(batch_, wait_milliseconds(timeout)));
   now_ = steady_now();
   serve_ready();
-  posts_.run();
+  posts_.take([](callback<void()>& task) { task(); });
   fire_timers();
   serve_marked();
   turning_ = false;

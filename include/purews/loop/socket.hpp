@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/uio.h>
 
+#include "../protocol/time.hpp"
 #include "../wire/assert.hpp"
 #include "address.hpp"
 #include "descriptor.hpp"
@@ -22,9 +23,26 @@ inline constexpr bool shared_port_balances = true;
 inline constexpr bool shared_port_balances = false;
 #endif
 
+/// When the system gives up a TCP connection whose peer is silent: after idle, every interval, count times. It finds
+/// what the pings of the protocol find, also before and after the WebSocket connection. Whole seconds; `forever` for
+/// `idle` turns it off.
+struct tcp_keep_alive {
+  duration idle = seconds(60);
+  duration interval = seconds(10);
+  int count = 3;
+};
+
+/// Options of the connections that a listening socket accepts. They inherit them, so that no call is spent on each.
+struct tcp_options {
+  tcp_keep_alive keep_alive{};
+  int send_buffer_bytes = 0;     ///< 0: the system tunes it, which setting it would end
+  int receive_buffer_bytes = 0;  ///< the same
+};
+
 struct listen_options {
   int backlog = 4096;  ///< connections that wait for accept(); the system may lower it
   port_sharing sharing = port_sharing::exclusive;
+  tcp_options tcp{};
 };
 
 struct listen_result {
@@ -38,6 +56,11 @@ struct listen_result {
 /// Listens on the first address of `host` that can be bound; see resolve(). The socket is ready for a listener.
 listen_result listen_tcp(std::string_view host, std::uint16_t port, listen_options options = {}) noexcept;
 
+/// Listens on a local socket (AF_UNIX) that it makes at `path`. One that is left over from a process that has ended is
+/// replaced; any other file, or a socket that somebody listens on, is not (EADDRINUSE). Who closes the socket removes
+/// the file.
+listen_result listen_local(std::string_view path, listen_options options = {}) noexcept;
+
 struct connect_result {
   descriptor socket{};
   os_error error{};
@@ -45,7 +68,7 @@ struct connect_result {
   explicit operator bool() const noexcept { return static_cast<bool>(socket); }
 };
 
-/// Begins to connect and does not wait: when the socket becomes writable, ask connect_outcome().
+/// Begins to connect, to a local socket too, and does not wait: when the socket becomes writable, ask connect_outcome().
 connect_result connect_tcp(socket_address const& to) noexcept;
 
 /// How a connect that was begun has ended: 0, or errno.
@@ -115,6 +138,30 @@ inline os_error share_port(int socket) noexcept {
 #endif
 }
 
+inline os_error set_keep_alive(int socket, tcp_keep_alive const& how) noexcept {
+  if (how.idle == forever) return {};
+  auto const whole = [](duration d) { return d.ns < 1'000'000'000 ? 1 : static_cast<int>(d.ns / 1'000'000'000); };
+#ifdef TCP_KEEPIDLE
+  constexpr int idle = TCP_KEEPIDLE;
+#else
+  constexpr int idle = TCP_KEEPALIVE;
+#endif
+  if (os_error const e = set_option(socket, SOL_SOCKET, SO_KEEPALIVE, "setsockopt SO_KEEPALIVE")) return e;
+  if (os_error const e = set_option(socket, IPPROTO_TCP, idle, "setsockopt TCP_KEEPIDLE", whole(how.idle))) return e;
+  if (os_error const e = set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, "setsockopt TCP_KEEPINTVL", whole(how.interval)))
+    return e;
+  return set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, "setsockopt TCP_KEEPCNT", how.count);
+}
+
+inline os_error set_buffers(int socket, tcp_options const& how) noexcept {
+  if (int const size = how.send_buffer_bytes; size > 0) {
+    if (os_error const e = set_option(socket, SOL_SOCKET, SO_SNDBUF, "setsockopt SO_SNDBUF", size)) return e;
+  }
+  if (int const size = how.receive_buffer_bytes; size > 0)
+    return set_option(socket, SOL_SOCKET, SO_RCVBUF, "setsockopt SO_RCVBUF", size);
+  return {};
+}
+
 inline os_error listen_on(socket_address const& address, listen_options options, listen_result& out) noexcept {
   descriptor socket;
   if (os_error const e = open_socket(address.family(), socket)) return e;
@@ -122,6 +169,10 @@ inline os_error listen_on(socket_address const& address, listen_options options,
   if (os_error const e = set_option(number, SOL_SOCKET, SO_REUSEADDR, "setsockopt SO_REUSEADDR")) return e;
   if (options.sharing == port_sharing::shared) {
     if (os_error const e = share_port(number)) return e;
+  }
+  if (os_error const e = set_buffers(number, options.tcp)) return e;
+  if (address.family() != AF_UNIX) {
+    if (os_error const e = set_keep_alive(number, options.tcp.keep_alive)) return e;
   }
   // The systems differ in their default: "::" is to mean IPv4 as well.
   if (address.family() == AF_INET6) set_option(number, IPPROTO_IPV6, IPV6_V6ONLY, "setsockopt IPV6_V6ONLY", 0);
@@ -140,6 +191,22 @@ inline listen_result listen_tcp(std::string_view host, std::uint16_t port, liste
     out.error = listen_on(address, options, out);
     if (!out.error) break;
   }
+  return out;
+}
+
+inline listen_result listen_local(std::string_view path, listen_options options) noexcept {
+  listen_result out;
+  options.sharing = port_sharing::exclusive;
+  socket_address const address = local_path(path);
+  out.error = {ENAMETOOLONG, "bind", os_error_kind::system};
+  if (address.size == 0) return out;
+  out.error = listen_on(address, options, out);
+  if (out.error.code != EADDRINUSE) return out;
+  // Nobody listens there any more: the connection is refused. Another file gives another error.
+  connect_result const somebody = connect_tcp(address);
+  if (somebody || somebody.error.code != ECONNREFUSED) return out;
+  ::unlink(address.path().data());
+  out.error = listen_on(address, options, out);
   return out;
 }
 

@@ -16,8 +16,8 @@ enum class transport_start : std::uint8_t { connected, connecting };
 /// The owner has three functions, which the loop calls and no function of the stream does; they must not throw:
 ///   on_events(stream)  the machine was given something: drain machine().next() until none, or park(). The stream must
 ///                      not be destroyed here; other streams may be.
-///   on_sent(stream)    the socket has taken some of the output that had to wait for it. May be left out; the stream
-///                      must not be destroyed here.
+///   on_settled(stream) what the socket takes was sent: a look at what had to stay. May be left out. What is put into the
+///                      machine now needs touch(); the stream must not be destroyed here.
 ///   on_end(stream)     once, at the end: the socket is closed, what was unsent is lost, events may still be drained.
 ///                      The stream may be destroyed here.
 /// A stream may be destroyed at any other time, too; then on_end is not called.
@@ -71,7 +71,6 @@ class readiness_stream final : public loop_source {
   void take(bytes received) noexcept;
   void end_of_input() noexcept;
   void notify() noexcept;
-  void notify_sent() noexcept;
   void broke(int code, operation what) noexcept;
 
   bool settle() noexcept;
@@ -86,8 +85,6 @@ class readiness_stream final : public loop_source {
   bool busy_ : 1 = false;     ///< in the owner's hands
   bool lent_ : 1 = false;     ///< the loop's send buffer is with the machine
   bool blocked_ : 1 = false;  ///< the socket takes no more: waits until it is writable
-  bool waited_ : 1 = false;   ///< output had to wait, and was not all sent since
-  bool moved_ : 1 = false;    ///< some of that was sent, and the owner not told
   bool eof_ : 1 = false;      ///< the machine was told of the end
   bool broken_ : 1 = false;   ///< nothing can be sent any more
   bool shut_ : 1 = false;     ///< shutdown() was called
@@ -211,17 +208,6 @@ void readiness_stream<Loop, Machine, Owner>::notify() noexcept {
 }
 
 template <class Loop, byte_machine Machine, class Owner>
-void readiness_stream<Loop, Machine, Owner>::notify_sent() noexcept {
-  waited_ = blocked_;
-  moved_ = false;
-  if constexpr (requires { owner_.on_sent(*this); }) {
-    busy_ = true;
-    owner_.on_sent(*this);
-    busy_ = false;
-  }
-}
-
-template <class Loop, byte_machine Machine, class Owner>
 void readiness_stream<Loop, Machine, Owner>::broke(int code, operation what) noexcept {
   broken_ = true;
   if (failure_ != 0) return;
@@ -233,11 +219,7 @@ void readiness_stream<Loop, Machine, Owner>::broke(int code, operation what) noe
 template <class Loop, byte_machine Machine, class Owner>
 bool readiness_stream<Loop, Machine, Owner>::settle() noexcept {
   loop_.unmark(*this);
-  bool sent_all = flush();
-  if (moved_) {
-    notify_sent();
-    sent_all = flush();  // what the owner has made of it
-  }
+  bool const sent_all = flush();
   if (lent_) machine_.lend_output({});
   lent_ = false;
   // With input wanted, what came before the transport broke is read first; then recv() tells of the end.
@@ -251,6 +233,7 @@ bool readiness_stream<Loop, Machine, Owner>::settle() noexcept {
   }
   update_interest();
   loop_.arm_earlier(*this, machine_.deadline());
+  if constexpr (requires { owner_.on_settled(*this); }) owner_.on_settled(*this);
   return true;
 }
 
@@ -267,9 +250,7 @@ bool readiness_stream<Loop, Machine, Owner>::flush() noexcept {
     io_result const sent = send_spans(number(), {spans, count});
     machine_.consume_output(sent.count, loop_.now());
     if (sent.error != 0 && !sent.would_block()) broke(sent.error, operation::send);
-    moved_ = moved_ || (waited_ && sent.count != 0);
     blocked_ = !broken_ && sent.count < total;
-    waited_ = waited_ || blocked_;
     if (sent.count < total) return false;
   }
   loop_.mark(*this);  // it is the turn of the others

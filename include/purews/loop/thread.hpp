@@ -23,6 +23,9 @@ class mutex {
   void lock() noexcept { PUREWS_ASSERT(::pthread_mutex_lock(&mutex_) == 0); }
   void unlock() noexcept { PUREWS_ASSERT(::pthread_mutex_unlock(&mutex_) == 0); }
 
+  /// Waits until `condition` is signalled, or wakes for no reason. Precondition: locked by this thread.
+  void wait(pthread_cond_t& condition) noexcept { ::pthread_cond_wait(&condition, &mutex_); }
+
  private:
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
 };
@@ -70,6 +73,24 @@ inline unsigned hardware_threads() noexcept {
 #endif
   long const online = ::sysconf(_SC_NPROCESSORS_ONLN);
   return online > 0 ? static_cast<unsigned>(online) : 1;
+}
+
+/// Lets this thread, and those that it will start, run on one processor only: the `index`-th of those that it may use
+/// now, counted round.
+inline os_error pin_this_thread([[maybe_unused]] unsigned index) noexcept {
+#ifdef __linux__
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return last_os_error("sched_getaffinity");
+  unsigned skip = index % static_cast<unsigned>(CPU_COUNT(&allowed));
+  std::size_t chosen = 0;
+  while (!CPU_ISSET(chosen, &allowed) || skip-- > 0) ++chosen;
+  cpu_set_t only;
+  CPU_ZERO(&only);
+  CPU_SET(chosen, &only);
+  return ::sched_setaffinity(0, sizeof only, &only) == 0 ? os_error{} : last_os_error("sched_setaffinity");
+#else
+  return {ENOTSUP, "pin", os_error_kind::system};
+#endif
 }
 
 inline thread& thread::operator=(thread&& other) noexcept {

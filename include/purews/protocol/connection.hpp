@@ -57,10 +57,23 @@ class connection {
   /// Ends the transport at once, without a Close frame and without a further event.
   void abort() noexcept;
 
+  /// Wants no input while the connection is open, until resume(), so that the peer is held up by TCP in the end. What
+  /// was received already is still reported, unless it is parked; the ping and pong timers stand still.
+  void pause() noexcept { held_ = true; }
+  void resume(instant t) noexcept {
+    held_ = false;
+    wake_timers(t);
+  }
+
   state current() const noexcept { return state_; }
   role own_role() const noexcept { return own_; }
   /// Output that waits for the peer, in bytes; what is not yet compressed counts as it is.
   std::size_t queued_bytes() const noexcept { return pipe_.out.size() + outbox_.waiting_bytes(); }
+  /// What this connection keeps: output that waits (shared messages in full), parked input, and the part of a message
+  /// that has come. In bytes; compressors are not counted.
+  std::size_t buffered_bytes() const noexcept {
+    return queued_bytes() + pipe_.in.parked_bytes() + decoder_.assembled_bytes();
+  }
   /// How many messages were dropped because the peer read too slowly: see overflow.
   drop_counts dropped() const noexcept { return outbox_.dropped(); }
   /// After failed: where the frame begins that broke the rule, or that was being read, among all bytes received; in the
@@ -70,7 +83,8 @@ class connection {
   // byte_machine
 
   bool wants_input() const noexcept {
-    return !pipe_.eof() && (pipe_.finishing() || queued_bytes() <= with_->limit.queue_bytes_high);
+    if (pipe_.eof() || pipe_.finishing()) return !pipe_.eof();
+    return queued_bytes() <= with_->limit.queue_bytes_high && !(held_ && state_ == state::open);
   }
   bytes receive_room() noexcept { return pipe_.finishing() || !pipe_.in.empty() ? bytes{} : decoder_.receive_room(); }
   void receive(bytes in, instant t) noexcept;
@@ -116,6 +130,7 @@ class connection {
   state state_ = state::open;
   bool close_sent_ = false;
   bool paused_ = false;    // wants_input() was false: the ping and pong timers stand still
+  bool held_ = false;      // pause() was called
   bool awaiting_ = false;  // a ping of ours, or our Close, is not answered yet
 };
 

@@ -42,6 +42,9 @@ class decoder {
     return in_frame_ ? frame_header_size(frame_.length, frame_.masked) + frame_.length - left_ : carried_;
   }
 
+  /// How many bytes of a cut message or control frame are kept.
+  std::size_t assembled_bytes() const noexcept { return assembled_.size(); }
+
   /// Gives back all memory.
   void reset() noexcept { assembled_.clear(); }
 

@@ -66,16 +66,9 @@ class endpoint : private connection {
   // Open. See connection.
 
   void abort() noexcept;
-  using connection::close;
-  using connection::current;
-  using connection::dropped;
-  using connection::fault_offset;
-  using connection::own_role;
-  using connection::ping;
-  using connection::queued_bytes;
-  using connection::record;
-  using connection::send;
-  using connection::send_fragment;
+  using connection::buffered_bytes, connection::close, connection::current, connection::dropped;
+  using connection::fault_offset, connection::own_role, connection::pause, connection::ping, connection::queued_bytes;
+  using connection::record, connection::resume, connection::send, connection::send_fragment;
 
   // byte_machine
 
@@ -84,13 +77,8 @@ class endpoint : private connection {
   event next() noexcept;
   instant deadline() const noexcept;
   void advance(instant t) noexcept;
-  using connection::consume_output;
-  using connection::gather;
-  using connection::lend_output;
-  using connection::park;
-  using connection::receive_eof;
-  using connection::receive_room;
-  using connection::transport;
+  using connection::consume_output, connection::gather, connection::lend_output, connection::park;
+  using connection::receive_eof, connection::receive_room, connection::transport;
 
  private:
   using stage = opening_handshake::stage;

@@ -10,6 +10,7 @@ class input {
  public:
   bool empty() const noexcept { return at_ == end_; }
   bool parked() const noexcept { return parked_.size() != 0; }
+  std::size_t parked_bytes() const noexcept { return parked_.size(); }
 
   /// The bytes that are left, writable: unmasking happens in place.
   bytes unread() const noexcept { return {at_, static_cast<std::size_t>(end_ - at_)}; }

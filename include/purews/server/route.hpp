@@ -3,17 +3,17 @@
 
 #include <string>
 
-#include "../loop/callback.hpp"
-#include "session.hpp"
+#include "home.hpp"
 
 namespace purews::inline v0 {
 
-/// A WebSocket upgrade that waits for its decision. An on_upgrade handler that returns without rejecting it accepts
+/// A WebSocket upgrade that waits for its decision. An on_upgrade handler that returns without having decided accepts
 /// it. Valid until the handler returns.
 class upgrade {
  public:
-  upgrade(endpoint& machine, session_data& data, socket_address const& peer) noexcept
-      : machine_(machine), request_(machine.request()), data_(data), peer_(peer) {}
+  /// `chosen`: the subprotocol that is selected unless the handler names another.
+  upgrade(session& who, endpoint& machine, socket_address const& peer, std::string_view chosen) noexcept
+      : session_(who), machine_(machine), request_(machine.request()), peer_(peer), chosen_(chosen) {}
 
   http_request const& request() const noexcept { return request_; }
   socket_address const& peer() const noexcept { return peer_; }
@@ -21,29 +21,50 @@ class upgrade {
   /// The object of the session to be, as in session::data.
   template <class T>
   T& data() noexcept {
-    return data_.as<T>();
+    return session_.data<T>();
   }
 
-  /// Accepts it with a subprotocol and headers of the application. Refuses: invalid_header. RFC 6455 section 4.2.2.
-  [[nodiscard]] refusal accept(acceptance const& with) noexcept { return machine_.accept(with); }
+  /// Accepts it with headers of the application. Without a subprotocol in `with` the client's first choice among the
+  /// route's is selected. Refuses: invalid_header, not_connecting if it is decided, out_of_memory. RFC 6455 section
+  /// 4.2.2.
+  [[nodiscard]] refusal accept(acceptance with) noexcept {
+    if (with.subprotocol.empty()) with.subprotocol = chosen_;
+    refusal const result = machine_.accept(with);
+    if (result == refusal::none) chosen_ = with.subprotocol;
+    return result;
+  }
 
   /// Answers with an HTTP status instead, as plain text; with 500 if `status` is none of 200 to 599. RFC 6455
   /// section 4.2.2.
   void reject(std::uint16_t status, std::string_view text = {}) noexcept {
-    rejected_ = true;
-    if (machine_.answer({.status = status, .body = as_bytes(text)}) != refusal::none)
-      static_cast<void>(machine_.answer({.status = 500}));
+    reject({.status = status, .body = as_bytes(text)});
+  }
+  /// The same with headers, such as Location or WWW-Authenticate.
+  void reject(http_answer const& with) noexcept {
+    what_ = decision::rejected;
+    if (machine_.answer(with) != refusal::none) static_cast<void>(machine_.answer({.status = 500}));
   }
 
-  /// Whether reject() was called.
-  bool rejected() const noexcept { return rejected_; }
+  /// Leaves it open when the handler returns: to be decided by session_handle::decide(), from any thread, before
+  /// timeouts::handshake is over.
+  [[nodiscard]] session_handle defer() {
+    what_ = decision::deferred;
+    return session_.handle();
+  }
+
+  /// What the handler has said.
+  enum class decision : std::uint8_t { accepted, rejected, deferred };
+  decision said() const noexcept { return what_; }
+
+  std::string_view chosen() const noexcept { return chosen_; }
 
  private:
+  session& session_;
   endpoint& machine_;
   http_request request_;  // which the machine does not show any more once it is decided
-  session_data& data_;
   socket_address const& peer_;
-  bool rejected_ = false;
+  std::string_view chosen_;
+  decision what_ = decision::accepted;
 };
 
 /// What a server does with the WebSocket connections of one path. With several threads the handlers are called on
@@ -60,6 +81,10 @@ struct websocket_route {
   callback<void(upgrade&)> on_upgrade{};
   callback<void(session&)> on_open{};
   callback<void(session&, message_view)> on_message{};
+
+  /// The output that waits for the client was above limits::queue_bytes_high, and has fallen to a quarter of it.
+  callback<void(session&)> on_drain{};
+
   callback<void(session&, closing const&)> on_close{};
 };
 
@@ -67,19 +92,27 @@ struct websocket_route {
 /// returns; without an answer the client gets a 500.
 class http_exchange {
  public:
-  http_exchange(endpoint& machine, bytes body) noexcept
-      : machine_(machine), request_(machine.request()), body_(body) {}
+  http_exchange(endpoint& machine, bytes body, socket_address const& peer) noexcept
+      : machine_(machine), request_(machine.request()), body_(body), peer_(peer) {}
 
   http_request const& request() const noexcept { return request_; }
   bytes_view body() const noexcept { return body_; }
+  socket_address const& peer() const noexcept { return peer_; }
 
-  /// Sends the answer. Refuses: invalid_header, out_of_memory; not_connecting if there was one already.
-  refusal answer(http_answer const& with) noexcept { return machine_.answer(with); }
+  /// Sends the answer. A permanent body is sent without being copied. Refuses: invalid_header, invalid_code,
+  /// out_of_memory; not_connecting if there was one already.
+  refusal answer(http_answer const& with, body_lifetime body = body_lifetime::call) noexcept {
+    return machine_.answer(with, body);
+  }
+  refusal answer(std::uint16_t status, std::string_view text) noexcept {
+    return answer({.status = status, .body = as_bytes(text)});
+  }
 
  private:
   endpoint& machine_;
   http_request request_;
   bytes body_;
+  socket_address const& peer_;
 };
 
 using http_handler = callback<void(http_exchange&)>;

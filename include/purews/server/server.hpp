@@ -1,22 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include "../loop/socket.hpp"
-#include "../loop/thread.hpp"
 #include "worker.hpp"
 
 namespace purews::inline v0 {
-
-/// How a server works. Everything has a default.
-struct server_options {
-  purews::limits limits{};
-  timeouts timeout{};
-  delivery deliver = delivery::whole;
-  message_extension const* extension = nullptr;  ///< such as a permessage_deflate; it must outlive the server
-  unsigned threads = 1;                          ///< loops, each with its own connections; at least 1
-  duration drain = seconds(10);                  ///< how long stop() lets connections finish
-  int backlog = 4096;                            ///< connections that wait to be accepted
-};
 
 /// Where a server listens, or why it does not.
 struct listening {
@@ -30,10 +17,15 @@ struct listening {
 ///
 /// Add routes, listen, run. Routes and handlers are set before run(). With several threads a connection stays on the
 /// thread that accepted it, and handlers are called on all threads at the same time.
+///
+/// On loops that live inside somebody else's (asio_loop, libuv_loop) it serves as soon as it listens and that loop runs;
+/// then run() is not called, stop() still drains, and on_ended() tells of the end.
 template <class Loop>
 class basic_server {
  public:
-  explicit basic_server(server_options with = {});
+  /// Makes each of its loops from `loop_arguments`: nothing, or whatever they are to live in.
+  template <class... A>
+  explicit basic_server(server_options with = {}, A&&... loop_arguments);
   basic_server(basic_server const&) = delete;
   basic_server& operator=(basic_server const&) = delete;
   ~basic_server();
@@ -55,21 +47,40 @@ class basic_server {
   }
   void get(std::string_view path, http_handler handler) { http("GET", path, static_cast<http_handler&&>(handler)); }
 
+  /// Answers the questions of whoever watches the process: `live` with 200 for as long as a loop turns, `ready` with
+  /// 503 while ready() is false.
+  void health(std::string_view live = "/healthz", std::string_view ready = "/readyz");
+
   /// Listens on a host name or address and a port; 0 lets the system choose. May be called several times, before run().
   [[nodiscard]] listening listen(std::string_view host, std::uint16_t port);
 
+  /// Listens on a local socket; see listen_local. Its file is removed in the end.
+  [[nodiscard]] listening listen_unix(std::string_view path);
+
+  /// Takes a connection that somebody else has accepted: a stream socket with nothing read from it yet. Any thread.
+  void adopt(descriptor socket);
+
   /// Serves on this thread and on `threads - 1` others until stop(); returns when all connections have ended. A loop
-  /// with an error, of which listen() tells, serves nothing. If a thread cannot be started, stops and tells why.
+  /// with an error, of which listen() tells, serves nothing. If a thread cannot be started or pinned, stops and tells
+  /// why.
   os_error run();
 
-  /// Stops: no new connections, Close 1001 to all, and an end when all is sent (server_options::drain at the latest).
-  /// A second call ends it at once. Any thread, and signal handlers.
+  /// Stops: see drain_options. A second call ends it at once. Any thread, and signal handlers.
   void stop() noexcept;
+
+  /// Calls `done` when all has ended after stop(), on the loop that was the last. To be set before stop().
+  void on_ended(callback<void()> done) { shared_.ended = static_cast<callback<void()>&&>(done); }
+
+  /// Whether new sessions are welcome: stop() was not called, and memory is not short. Any thread.
+  bool ready() const noexcept { return !shared_.draining() && !shared_.is_above(80); }
 
   /// Sends a message to all sessions that are subscribed to `name`, on all loops, in a later turn of each. Any thread.
   /// Refuses: invalid_utf8, out_of_memory.
   refusal publish(std::string_view name, opcode op, bytes_view payload);
   refusal publish(std::string_view name, std::string_view text) { return publish(name, opcode::text, as_bytes(text)); }
+
+  /// What has happened so far. Any thread; the counters of one thread fit together, those of several may not.
+  server_counters counters() const noexcept;
 
   unsigned threads() const noexcept { return static_cast<unsigned>(workers_.size()); }
 
@@ -79,93 +90,154 @@ class basic_server {
  private:
   using worker = server_worker<Loop>;
 
+  listen_options options_for(port_sharing sharing) const noexcept {
+    return {.backlog = shared_.with.backlog, .sharing = sharing, .tcp = shared_.with.tcp};
+  }
+  os_error loop_error() const noexcept;
   os_error listen_shared(std::string_view host, listening& result);
-  os_error listen_alone(descriptor socket);
+  os_error listen_alone(listen_result first);
+  void deal(descriptor socket, socket_address const& peer);
+  os_error start_threads(std::vector<thread>& others);
 
-  server_options with_;
   server_shared shared_;
   std::vector<worker*> workers_;
-  std::size_t next_worker_ = 0;  // where a shared acceptor puts the next connection
+  std::size_t next_worker_ = 0;  // atomic: where a shared acceptor puts the next connection
 };
 
 template <class Loop>
-basic_server<Loop>::basic_server(server_options with) : with_(with) {
-  shared_.machine = {
-      .limit = with.limits, .timeout = with.timeout, .deliver = with.deliver, .extension = with.extension};
-  if (with_.threads == 0) with_.threads = 1;
-  for (unsigned i = 0; i < with_.threads; ++i) workers_.push_back(new worker(shared_));
+template <class... A>
+basic_server<Loop>::basic_server(server_options with, A&&... loop_arguments) : shared_([&with] {
+      if (with.threads == 0) with.threads = 1;
+      return with;
+    }()) {
+  for (unsigned i = 0; i < with.threads; ++i) {
+    workers_.push_back(new worker(shared_, loop_arguments...));
+    shared_.inboxes.push_back(&workers_.back()->inbox);
+  }
 }
 
 template <class Loop>
 basic_server<Loop>::~basic_server() {
+  shared_.pool.stop();  // its jobs may hold handles and whatever belongs to the program
   for (worker* const w : workers_) delete w;
 }
 
 template <class Loop>
+void basic_server<Loop>::health(std::string_view live, std::string_view ready) {
+  get(live, [](http_exchange& e) { e.answer(200, "The server is alive.\n"); });
+  get(ready, [this](http_exchange& e) {
+    if (this->ready()) {
+      e.answer(200, "The server is ready.\n");
+    } else {
+      e.answer(503, shared_.draining() ? "The server is going away.\n" : "The server is short of memory.\n");
+    }
+  });
+}
+
+template <class Loop>
+os_error basic_server<Loop>::loop_error() const noexcept {
+  for (worker const* const w : workers_)
+    if (os_error const e = w->error()) return e;
+  return {};
+}
+
+template <class Loop>
 listening basic_server<Loop>::listen(std::string_view host, std::uint16_t port) {
-  for (worker* const w : workers_)
-    if (os_error const e = w->loop().error()) return {e, {}};
+  if (os_error const e = loop_error()) return {e, {}};
   // Exclusively first, even if the port is shared between our threads afterwards: otherwise a second server of the
   // same user would be let in, and take half of the connections without a word.
-  listen_result first = listen_tcp(host, port, {.backlog = with_.backlog, .sharing = port_sharing::exclusive});
+  listen_result first = listen_tcp(host, port, options_for(port_sharing::exclusive));
   if (!first) return {first.error, {}};
   listening result{{}, first.bound};
   if (workers_.size() > 1 && shared_port_balances) {
     first.socket.reset();
     result.error = listen_shared(host, result);
   } else {
-    result.error = listen_alone(static_cast<descriptor&&>(first.socket));
+    result.error = listen_alone(static_cast<listen_result&&>(first));
   }
   return result;
+}
+
+template <class Loop>
+listening basic_server<Loop>::listen_unix(std::string_view path) {
+  if (os_error const e = loop_error()) return {e, {}};
+  listen_result first = listen_local(path, options_for(port_sharing::exclusive));
+  if (!first) return {first.error, {}};
+  socket_address const bound = first.bound;
+  return {listen_alone(static_cast<listen_result&&>(first)), bound};
 }
 
 // One listening socket for each thread: the kernel spreads the connections.
 template <class Loop>
 os_error basic_server<Loop>::listen_shared(std::string_view host, listening& result) {
   for (worker* const w : workers_) {
-    listen_result each =
-        listen_tcp(host, result.address.port(), {.backlog = with_.backlog, .sharing = port_sharing::shared});
+    listen_result each = listen_tcp(host, result.address.port(), options_for(port_sharing::shared));
     if (!each) return each.error;
     auto const take = [w](descriptor socket, socket_address const& peer) {
       w->adopt(static_cast<descriptor&&>(socket), peer);
     };
-    if (os_error const e = w->listen(static_cast<descriptor&&>(each.socket), take)) return e;
+    if (os_error const e = w->listen(static_cast<descriptor&&>(each.socket), each.bound, take)) return e;
   }
   return {};
 }
 
 // One listening socket on the first thread, which deals the connections out.
 template <class Loop>
-os_error basic_server<Loop>::listen_alone(descriptor socket) {
-  return workers_[0]->listen(static_cast<descriptor&&>(socket), [this](descriptor got, socket_address const& peer) {
-    worker* const w = workers_[next_worker_++ % workers_.size()];
-    if (w == workers_[0]) return w->adopt(static_cast<descriptor&&>(got), peer);
-    w->loop().post([w, moved = static_cast<descriptor&&>(got), peer]() mutable {
-      w->adopt(static_cast<descriptor&&>(moved), peer);
-    });
+os_error basic_server<Loop>::listen_alone(listen_result first) {
+  return workers_[0]->listen(static_cast<descriptor&&>(first.socket), first.bound,
+                             [this](descriptor got, socket_address const& peer) {
+                               if (workers_.size() == 1) return workers_[0]->adopt(static_cast<descriptor&&>(got), peer);
+                               deal(static_cast<descriptor&&>(got), peer);
+                             });
+}
+
+template <class Loop>
+void basic_server<Loop>::deal(descriptor socket, socket_address const& peer) {
+  worker* const w = workers_[__atomic_fetch_add(&next_worker_, 1, __ATOMIC_RELAXED) % workers_.size()];
+  w->loop().post([w, moved = static_cast<descriptor&&>(socket), peer]() mutable {
+    w->adopt(static_cast<descriptor&&>(moved), peer);
   });
 }
 
 template <class Loop>
-os_error basic_server<Loop>::run() {
-  os_error failed{};
-  std::vector<thread> others(workers_.size() - 1);
+void basic_server<Loop>::adopt(descriptor socket) {
+  socket_address peer;
+  if (prepare_socket(socket.number()) || remote_address(socket.number(), peer)) return;
+  deal(static_cast<descriptor&&>(socket), peer);
+}
+
+template <class Loop>
+os_error basic_server<Loop>::start_threads(std::vector<thread>& others) {
+  if (os_error const e = shared_.pool.start(shared_.with.workers)) return e;
   for (std::size_t i = 1; i < workers_.size(); ++i) {
-    worker* const w = workers_[i];
-    duration const drain = with_.drain;
-    if (os_error const e = others[i - 1].start([w, drain] { w->run(drain); })) failed = e;
+    thread one;
+    if (os_error const e = one.start([this, i] {
+          if (shared_.with.pin == pinning::cores) static_cast<void>(pin_this_thread(static_cast<unsigned>(i)));
+          workers_[i]->run();
+        }))
+      return e;
+    others.push_back(static_cast<thread&&>(one));
   }
+  // Last, because threads inherit it.
+  return shared_.with.pin == pinning::cores ? pin_this_thread(0) : os_error{};
+}
+
+template <class Loop>
+os_error basic_server<Loop>::run() {
+  std::vector<thread> others;
+  os_error const failed = start_threads(others);
   // Without its thread a loop would leave its share of the connections waiting for ever.
   if (failed) stop();
-  workers_[0]->run(with_.drain);
+  workers_[0]->run();
   for (thread& t : others) t.join();
+  shared_.pool.stop();
   return failed;
 }
 
 template <class Loop>
 void basic_server<Loop>::stop() noexcept {
   __atomic_add_fetch(&shared_.stops, 1, __ATOMIC_ACQ_REL);
-  for (worker* const w : workers_) w->loop().stop();
+  shared_.wake_all();
 }
 
 template <class Loop>
@@ -174,8 +246,16 @@ refusal basic_server<Loop>::publish(std::string_view name, opcode op, bytes_view
   prepared_message const shared(op, payload);
   if (!shared) return refusal::out_of_memory;
   for (worker* const w : workers_)
-    w->loop().post([w, topic = std::string(name), shared] { w->topics().publish(topic, shared); });
+    w->loop().post([w, topic = std::string(name), shared] { w->topics.publish(topic, shared); });
   return refusal::none;
+}
+
+template <class Loop>
+server_counters basic_server<Loop>::counters() const noexcept {
+  server_counters sum;
+  for (worker const* const w : workers_) w->counters.add_into(sum);
+  sum.buffered_bytes = shared_.buffered();
+  return sum;
 }
 
 }  // namespace purews::inline v0

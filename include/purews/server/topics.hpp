@@ -91,9 +91,4 @@ inline void topic_table::remove(session& who, std::size_t subscription_index) no
   if (members.empty()) topics_.erase(topics_.find(leaving.to->name));
 }
 
-inline session::~session() { PUREWS_ASSERT(subscriptions_.empty()); }
-
-inline void session::subscribe(std::string_view name) { topics().subscribe(*this, name); }
-inline void session::unsubscribe(std::string_view name) { topics().unsubscribe(*this, name); }
-
 }  // namespace purews::inline v0

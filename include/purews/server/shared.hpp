@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "options.hpp"
+#include "route.hpp"
+
+namespace purews::inline v0 {
+
+/// What all threads of a server share. While it runs nothing in it changes but what is atomic.
+struct server_shared {
+  explicit server_shared(server_options const& how) noexcept
+      : with(how),
+        machine{.limit = how.limits, .timeout = how.timeout, .deliver = how.deliver, .extension = how.extension},
+        pool(how.work_max) {}
+
+  /// Whether stop() was called, and whether it was called again.
+  bool draining() const noexcept { return __atomic_load_n(&stops, __ATOMIC_ACQUIRE) > 0; }
+  bool hurried() const noexcept { return __atomic_load_n(&stops, __ATOMIC_ACQUIRE) > 1; }
+
+  std::uint64_t buffered() const noexcept { return __atomic_load_n(&buffered_bytes, __ATOMIC_RELAXED); }
+  /// Whether connections keep more than `percent` of server_options::memory_bytes_max.
+  bool is_above(unsigned percent) const noexcept {
+    return with.memory_bytes_max != 0 && buffered() > with.memory_bytes_max / 100 * percent;
+  }
+
+  /// Wakes all loops, so that each has a look at the above. Any thread, async-signal-safe.
+  void wake_all() const noexcept {
+    for (session_inbox* const each : inboxes) each->wake();
+  }
+
+  server_options const with;
+  options const machine;
+  router routes;
+  work_pool pool;
+  std::vector<session_inbox*> inboxes;  // of the workers
+  callback<void()> ended;
+  std::uint64_t last_id = 0;         // atomic
+  std::uint64_t buffered_bytes = 0;  // atomic; not counted without a bound
+  unsigned running = 0;              // atomic: workers that have not finished
+  int stops = 0;                     // atomic: how often stop() was called
+  bool shedding = false;             // atomic: all loops know that memory is short
+};
+
+}  // namespace purews::inline v0

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "../loop/thread.hpp"
+
+namespace purews::inline v0 {
+
+/// Threads for what would hold a loop up: a query, a password hash, a picture. Jobs begin in the order in which they
+/// were pushed.
+class work_pool {
+ public:
+  /// Up to `waiting_max` jobs wait while all threads are busy. Starts no thread yet.
+  explicit work_pool(std::size_t waiting_max) noexcept : waiting_max_(waiting_max) {}
+  work_pool(work_pool const&) = delete;
+  work_pool& operator=(work_pool const&) = delete;
+  ~work_pool() {
+    stop();
+    ::pthread_cond_destroy(&pushed_);
+  }
+
+  /// Starts `count` threads. On an error none runs.
+  [[nodiscard]] os_error start(unsigned count);
+
+  /// Waits for the jobs that run, and destroys those that wait. Does nothing without threads. Not from a job.
+  void stop() noexcept;
+
+  /// Runs `job` on one of the threads; it must not throw. False: too many wait, and `job` is as it was. Any thread;
+  /// throws only std::bad_alloc.
+  [[nodiscard]] bool push(callback<void()>& job);
+
+ private:
+  void run() noexcept;
+
+  mutex mutex_;
+  pthread_cond_t pushed_ = PTHREAD_COND_INITIALIZER;
+  std::deque<callback<void()>> jobs_;
+  std::vector<thread> threads_;
+  std::size_t const waiting_max_;
+  bool stopping_ = false;
+};
+
+inline os_error work_pool::start(unsigned count) {
+  for (unsigned i = 0; i < count; ++i) {
+    thread one;
+    if (os_error const e = one.start([this] { run(); })) {
+      stop();
+      return e;
+    }
+    threads_.push_back(static_cast<thread&&>(one));
+  }
+  return {};
+}
+
+inline void work_pool::stop() noexcept {
+  {
+    lock_guard const lock(mutex_);
+    stopping_ = true;
+    ::pthread_cond_broadcast(&pushed_);
+  }
+  threads_.clear();  // joins them
+  jobs_.clear();
+  stopping_ = false;
+}
+
+inline bool work_pool::push(callback<void()>& job) {
+  lock_guard const lock(mutex_);
+  if (jobs_.size() >= waiting_max_) return false;
+  jobs_.push_back(static_cast<callback<void()>&&>(job));
+  ::pthread_cond_signal(&pushed_);
+  return true;
+}
+
+inline void work_pool::run() noexcept {
+  for (;;) {
+    callback<void()> job;
+    {
+      lock_guard const lock(mutex_);
+      while (jobs_.empty() && !stopping_) mutex_.wait(pushed_);
+      if (stopping_) return;
+      job = static_cast<callback<void()>&&>(jobs_.front());
+      jobs_.pop_front();
+    }
+    job();
+  }
+}
+
+}  // namespace purews::inline v0
