@@ -154,7 +154,8 @@ class ws_client {
       : with_{.limit = request.limits, .entropy = purews::os_entropy},
         raw_(to, request.socket),
         machine_(purews::role::client, with_, purews::steady_now()) {
-    std::string const url = "ws://" + std::string(purews::text(to).c_str()) + request.path;
+    std::string const host = to.family() == AF_UNIX ? "localhost" : std::string(purews::text(to).view());
+    std::string const url = "ws://" + host + request.path;
     purews::client_request const asked{.where = purews::parse_uri(url),
                                        .subprotocols = request.subprotocols,
                                        .origin = request.origin,

@@ -54,6 +54,13 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/loop/source.hpp", "tests/loop/loops.cpp"},
     {"include/purews/loop/timer_handle.hpp", "tests/loop/loops.cpp"},
     {"include/purews/loop/watch_handle.hpp", "tests/loop/loops.cpp"},
+    {"include/purews/server/counters.hpp", "tests/server/home.cpp"},
+    {"include/purews/server/inbox.hpp", "tests/server/home.cpp"},
+    {"include/purews/server/session_handle.hpp", "tests/server/home.cpp"},
+    {"include/purews/server/work_pool.hpp", "tests/server/home.cpp"},
+    {"include/purews/server/options.hpp", "tests/server/server.cpp"},
+    {"include/purews/server/shared.hpp", "tests/server/server.cpp"},
+    {"include/purews/server/peer.hpp", "tests/server/worker.cpp"},
 };
 
 // include/purews/wire/frame.hpp -> tests/wire/frame.cpp

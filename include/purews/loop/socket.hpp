@@ -68,7 +68,8 @@ struct connect_result {
   explicit operator bool() const noexcept { return static_cast<bool>(socket); }
 };
 
-/// Begins to connect, to a local socket too, and does not wait: when the socket becomes writable, ask connect_outcome().
+/// Begins to connect, to a local socket too, and does not wait: when the socket becomes writable, ask
+/// connect_outcome().
 connect_result connect_tcp(socket_address const& to) noexcept;
 
 /// How a connect that was begun has ended: 0, or errno.
@@ -148,7 +149,8 @@ inline os_error set_keep_alive(int socket, tcp_keep_alive const& how) noexcept {
 #endif
   if (os_error const e = set_option(socket, SOL_SOCKET, SO_KEEPALIVE, "setsockopt SO_KEEPALIVE")) return e;
   if (os_error const e = set_option(socket, IPPROTO_TCP, idle, "setsockopt TCP_KEEPIDLE", whole(how.idle))) return e;
-  if (os_error const e = set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, "setsockopt TCP_KEEPINTVL", whole(how.interval)))
+  if (os_error const e =
+          set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, "setsockopt TCP_KEEPINTVL", whole(how.interval)))
     return e;
   return set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, "setsockopt TCP_KEEPCNT", how.count);
 }

@@ -22,12 +22,12 @@ struct server_counters {
   std::uint64_t bytes_sent = 0;
   std::uint64_t sends_refused = 0;
 
-  std::uint64_t closed_cleanly = 0;      ///< both sides sent a Close frame
-  std::uint64_t closed_abnormally = 0;   ///< the peer was gone without one
-  std::uint64_t shed = 0;                ///< ended because their queues were the largest when memory ran short
-  std::uint64_t drains = 0;              ///< how often a queue that was high became low again
-  std::uint64_t stale_commands = 0;      ///< from a session_handle whose session had ended on the way
-  std::uint64_t faults[error_count]{};   ///< failures, by the rule that was broken: faults[int(error::...)]
+  std::uint64_t closed_cleanly = 0;     ///< both sides sent a Close frame
+  std::uint64_t closed_abnormally = 0;  ///< the peer was gone without one
+  std::uint64_t shed = 0;               ///< ended because their queues were the largest when memory ran short
+  std::uint64_t drains = 0;             ///< how often a queue that was high became low again
+  std::uint64_t stale_commands = 0;     ///< from a session_handle whose session had ended on the way
+  std::uint64_t faults[error_count]{};  ///< failures, by the rule that was broken: faults[int(error::...)]
 
   // Now.
   std::uint64_t connections() const noexcept { return connections_accepted - connections_ended; }
@@ -38,8 +38,8 @@ struct server_counters {
 /// The counters of one thread: it adds, any thread reads. An addition is a load and a store; nothing is locked.
 class counter_set {
  public:
-  void add(std::uint64_t server_counters::* which, std::uint64_t n = 1) noexcept { add_to(values_.*which, n); }
-  void subtract(std::uint64_t server_counters::* which) noexcept { add_to(values_.*which, ~std::uint64_t{0}); }
+  void add(std::uint64_t server_counters::*which, std::uint64_t n = 1) noexcept { add_to(values_.*which, n); }
+  void subtract(std::uint64_t server_counters::*which) noexcept { add_to(values_.*which, ~std::uint64_t{0}); }
   void add(error fault) noexcept { add_to(values_.faults[static_cast<int>(fault)], 1); }
 
   /// Adds what is counted here to `sum`. Any thread.

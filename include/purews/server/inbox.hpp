@@ -22,10 +22,10 @@ struct session_place {
 
 /// What became of a call to a session_handle.
 enum class handover : std::uint8_t {
-  queued,         ///< it is on its way; if the session ends before, it is dropped and counted
-  stale,          ///< the session has ended
-  full,           ///< too much is waiting for this loop: server_options::inbox_max
-  invalid_utf8,   ///< the text is not UTF-8
+  queued,        ///< it is on its way; if the session ends before, it is dropped and counted
+  stale,         ///< the session has ended
+  full,          ///< too much is waiting for this loop: server_options::inbox_max
+  invalid_utf8,  ///< the text is not UTF-8
   out_of_memory,
 };
 
@@ -98,7 +98,7 @@ class session_inbox {
   std::uint32_t references_ = 1;  // atomic
   std::int64_t waiting_ = 0;      // atomic: letters; counted after they were pushed, so that it may be too low
   std::uint32_t const waiting_max_;
-  bool closed_ = false;  // atomic
+  bool closed_ = false;                     // atomic
   std::uint32_t* chunks_[chunks_max] = {};  // atomic pointers to atomic generations
   std::vector<session*> sessions_;          // by slot; null: free
   std::vector<std::uint32_t> free_;

@@ -35,8 +35,8 @@ struct server_options {
 
   unsigned threads = 1;  ///< loops, each with its own connections; at least 1
   pinning pin = pinning::none;
-  unsigned workers = 0;             ///< threads for session::work(), beside the loops
-  std::size_t work_max = 10'000;    ///< jobs that wait for them; more are refused
+  unsigned workers = 0;              ///< threads for session::work(), beside the loops
+  std::size_t work_max = 10'000;     ///< jobs that wait for them; more are refused
   std::uint32_t inbox_max = 65'536;  ///< calls to session_handles that wait, for each loop; more are refused
 
   drain_options drain{};

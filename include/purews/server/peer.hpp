@@ -5,8 +5,8 @@
 
 namespace purews::inline v0 {
 
-/// One connection of a worker: its stream, and the session that handlers see. It answers requests, and hands messages to
-/// the handlers of their route. The worker says which loop it is on, and is told of its end.
+/// One connection of a worker: its stream, and the session that handlers see. It answers requests, and hands messages
+/// to the handlers of their route. The worker says which loop it is on, and is told of its end.
 template <class Worker>
 class server_peer final : public session {
  public:
@@ -44,7 +44,7 @@ class server_peer final : public session {
   using decision = callback<void(upgrade&)>;
 
   Worker& worker() const noexcept { return static_cast<Worker&>(home_); }
-  void count(std::uint64_t server_counters::* which, std::uint64_t n = 1) noexcept { home_.counters.add(which, n); }
+  void count(std::uint64_t server_counters::*which, std::uint64_t n = 1) noexcept { home_.counters.add(which, n); }
 
   void touch() noexcept override { stream_.touch(); }
   void send_now() noexcept override { stream_.send_now(); }
@@ -74,18 +74,26 @@ void server_peer<Worker>::on_events(stream_type& stream) noexcept {
     if (paused_ && stream.machine().current() == state::open) return stream.machine().park();
     event const e = stream.machine().next();
     switch (e.what) {
-      case kind::none: return;
-      case kind::request: answer_request(e.payload); break;
+      case kind::none:
+        return;
+      case kind::request:
+        answer_request(e.payload);
+        break;
       case kind::open:
         opened_ = true;
         if (route_->handlers.on_open) route_->handlers.on_open(*this);
         break;
       case kind::message:
-      case kind::fragment: deliver(e); break;
+      case kind::fragment:
+        deliver(e);
+        break;
       case kind::closed:
-      case kind::failed: report_end(e); break;
+      case kind::failed:
+        report_end(e);
+        break;
       case kind::ping:
-      case kind::pong: break;
+      case kind::pong:
+        break;
     }
   }
 }
@@ -99,7 +107,8 @@ void server_peer<Worker>::on_settled(stream_type& stream) noexcept {
   }
   limits const& limit = worker().shared().machine.limit;
   std::size_t const waiting = machine().queued_bytes();
-  std::size_t const high = limit.queue_bytes_high < limit.queue_bytes_max ? limit.queue_bytes_high : limit.queue_bytes_max;
+  std::size_t const high =
+      limit.queue_bytes_high < limit.queue_bytes_max ? limit.queue_bytes_high : limit.queue_bytes_max;
   if (waiting > high) {
     high_ = true;
   } else if (high_ && waiting <= high / 4) {

@@ -18,8 +18,8 @@ struct listening {
 /// Add routes, listen, run. Routes and handlers are set before run(). With several threads a connection stays on the
 /// thread that accepted it, and handlers are called on all threads at the same time.
 ///
-/// On loops that live inside somebody else's (asio_loop, libuv_loop) it serves as soon as it listens and that loop runs;
-/// then run() is not called, stop() still drains, and on_ended() tells of the end.
+/// On loops that live inside somebody else's (asio_loop, libuv_loop) it serves as soon as it listens and that loop
+/// runs; then run() is not called, stop() still drains, and on_ended() tells of the end.
 template <class Loop>
 class basic_server {
  public:
@@ -106,10 +106,11 @@ class basic_server {
 
 template <class Loop>
 template <class... A>
-basic_server<Loop>::basic_server(server_options with, A&&... loop_arguments) : shared_([&with] {
-      if (with.threads == 0) with.threads = 1;
-      return with;
-    }()) {
+basic_server<Loop>::basic_server(server_options with, A&&... loop_arguments)
+    : shared_([&with] {
+        if (with.threads == 0) with.threads = 1;
+        return with;
+      }()) {
   for (unsigned i = 0; i < with.threads; ++i) {
     workers_.push_back(new worker(shared_, loop_arguments...));
     shared_.inboxes.push_back(&workers_.back()->inbox);
@@ -186,7 +187,8 @@ template <class Loop>
 os_error basic_server<Loop>::listen_alone(listen_result first) {
   return workers_[0]->listen(static_cast<descriptor&&>(first.socket), first.bound,
                              [this](descriptor got, socket_address const& peer) {
-                               if (workers_.size() == 1) return workers_[0]->adopt(static_cast<descriptor&&>(got), peer);
+                               if (workers_.size() == 1)
+                                 return workers_[0]->adopt(static_cast<descriptor&&>(got), peer);
                                deal(static_cast<descriptor&&>(got), peer);
                              });
 }

@@ -96,7 +96,9 @@ class session {
 
   /// Begins the closing handshake; on_close follows. Refuses as connection::close does. RFC 6455 section 7.1.2.
   refusal close(status_code code = status_code::normal, std::string_view reason = {}) noexcept {
-    return touched(machine().close(code, reason));
+    refusal const result = machine().close(code, reason);
+    if (result == refusal::none) resume();  // for the other side's Close frame
+    return touched(result);
   }
 
   /// Ends the connection at the end of this turn, without a Close frame and without what is queued; on_close follows,
@@ -104,7 +106,7 @@ class session {
   virtual void abort() noexcept = 0;
 
   /// Calls no on_message and reads nothing, until resume(): for who cannot keep up with this client. TCP holds it up in
-  /// the end; the ping and pong deadlines stand still. A close() reads again, for the client's own Close frame.
+  /// the end; the ping and pong deadlines stand still. close() resumes, for the client's own Close frame.
   void pause() noexcept {
     paused_ = true;
     machine().pause();
@@ -135,9 +137,9 @@ class session {
 
   std::uint64_t id() const noexcept { return id_; }  ///< unique in this server
   state current() noexcept { return machine().current(); }
-  std::size_t queued_bytes() noexcept { return machine().queued_bytes(); }      ///< output that waits for the peer
-  std::size_t buffered_bytes() noexcept { return machine().buffered_bytes(); }  ///< and input that is kept
-  drop_counts dropped() noexcept { return machine().dropped(); }                ///< see overflow
+  std::size_t queued_bytes() noexcept { return machine().queued_bytes(); }       ///< output that waits for the peer
+  std::size_t buffered_bytes() noexcept { return machine().buffered_bytes(); }   ///< and input that is kept
+  drop_counts dropped() noexcept { return machine().dropped(); }                 ///< see overflow
   refusal record(flight_recorder& to) noexcept { return machine().record(to); }  ///< see connection::record
   virtual socket_address peer() noexcept = 0;
 

@@ -38,7 +38,15 @@ struct server_shared {
   std::uint64_t buffered_bytes = 0;  // atomic; not counted without a bound
   unsigned running = 0;              // atomic: workers that have not finished
   int stops = 0;                     // atomic: how often stop() was called
-  bool shedding = false;             // atomic: all loops know that memory is short
+
+  /// Who makes room when memory is short: one loop at a time, so that no more is cut off than must be.
+  enum class shedding : std::uint8_t { calm, wanted, going_on };
+  shedding shed = shedding::calm;  // atomic
+
+  /// Takes the turn from `from` to `to`. False: it is not that turn.
+  bool turn(shedding from, shedding to) noexcept {
+    return __atomic_compare_exchange_n(&shed, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+  }
 };
 
 }  // namespace purews::inline v0

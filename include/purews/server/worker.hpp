@@ -58,6 +58,7 @@ class server_worker : public session_home {
   void close_batch() noexcept;
   void finish() noexcept;
   void shed() noexcept;
+  void release(peer& p) noexcept;
   void close_listeners() noexcept;
   void end_all() noexcept;
 
@@ -135,21 +136,20 @@ void server_worker<Loop>::forget(peer& p) noexcept {
     --sessions_;
     counters.subtract(&server_counters::sessions);
   }
-  kept_ -= p.kept;
-  __atomic_sub_fetch(&shared_.buffered_bytes, p.kept, __ATOMIC_RELAXED);
+  release(p);
   if (draining_ && !finished_) chore_.restart(duration{});
 }
 
 template <class Loop>
 void server_worker<Loop>::count_memory(peer& p) noexcept {
   std::size_t const now = p.buffered_bytes();
-  if (now == p.kept) return;
+  if (now == p.kept || p.shed) return;
   kept_ += now - p.kept;
   __atomic_add_fetch(&shared_.buffered_bytes, now - p.kept, __ATOMIC_RELAXED);  // wraps if it is less
   bool const more = now > p.kept;
   p.kept = now;
-  if (more && shared_.is_above(90) && !__atomic_exchange_n(&shared_.shedding, true, __ATOMIC_ACQ_REL))
-    shared_.wake_all();
+  using enum server_shared::shedding;
+  if (more && shared_.is_above(90) && shared_.turn(calm, wanted)) shared_.wake_all();
 }
 
 template <class Loop>
@@ -158,26 +158,35 @@ void server_worker<Loop>::on_inbox() noexcept {
   if (finished_) return;
   if (shared_.draining()) chore_.restart(duration{});  // later, so that what was published before is sent
   counters.add(&server_counters::stale_commands, inbox.run());
-  if (__atomic_load_n(&shared_.shedding, __ATOMIC_ACQUIRE)) shed();
+  using enum server_shared::shedding;
+  if (shared_.turn(wanted, going_on)) shed();
 }
 
 /// Ends sessions, those first that keep the most, until enough memory is free or this loop has done its share. Above
-/// the mark at least one loop keeps more than its share, so that all of them together always free enough.
+/// the mark at least one loop keeps more than its share, so that all of them one after another free enough.
 template <class Loop>
 void server_worker<Loop>::shed() noexcept {
   std::uint64_t const share = shared_.with.memory_bytes_max / 100 * 90 / shared_.with.threads;
-  std::size_t ending = 0;  // what is kept by those that end in this turn
-  while (shared_.buffered() - ending > shared_.with.memory_bytes_max / 100 * 90 && kept_ - ending > share) {
+  while (shared_.is_above(90) && kept_ > share) {
     peer* largest = nullptr;
     for (peer* p = first_; p != nullptr; p = p->next)
-      if (!p->shed && (largest == nullptr || p->kept > largest->kept)) largest = p;
-    if (largest == nullptr || largest->kept == 0) break;
-    largest->shed = true;
-    ending += largest->kept;
+      if (largest == nullptr || p->kept > largest->kept) largest = p;
     counters.add(&server_counters::shed);
+    largest->shed = true;
+    release(*largest);  // at the end of this turn, in truth
     largest->abort();
   }
-  __atomic_store_n(&shared_.shedding, false, __ATOMIC_RELEASE);
+  using enum server_shared::shedding;
+  shared_.turn(going_on, shared_.is_above(90) ? wanted : calm);
+  if (shared_.is_above(90)) shared_.wake_all();
+}
+
+/// Counts nothing of `p` any more.
+template <class Loop>
+void server_worker<Loop>::release(peer& p) noexcept {
+  kept_ -= p.kept;
+  __atomic_sub_fetch(&shared_.buffered_bytes, p.kept, __ATOMIC_RELAXED);
+  p.kept = 0;
 }
 
 template <class Loop>
