@@ -9,7 +9,7 @@
 #include <string_view>
 #include <variant>
 
-/// Command lines of the example programs: `--name VALUE` or `--name=VALUE`, in any order.
+/// Command lines of the example programs: `--name VALUE` or `--name=VALUE`, or `--name` alone, in any order.
 namespace command_line {
 
 struct number {
@@ -18,10 +18,16 @@ struct number {
   std::uint64_t max = UINT64_MAX;
 };
 
+/// One of a few words.
+struct word {
+  std::string* value;
+  std::string_view words;  // separated by '|'
+};
+
 struct flag {
   std::string_view name;   // with its dashes
-  std::string_view value;  // what stands for the value in the help
-  std::variant<std::string*, number> target;
+  std::string_view value;  // what stands for the value in the help; empty: there is none
+  std::variant<std::string*, number, word, bool*> target;
   std::string_view help;
 };
 
@@ -38,11 +44,14 @@ inline void print(std::FILE* to, std::string_view text) { std::fwrite(text.data(
 
 inline void print_help(program const& what, std::span<flag const> flags) {
   std::string text = "Usage: " + std::string(what.name);
-  for (flag const& f : flags) text += " [" + std::string(f.name) + " " + std::string(f.value) + "]";
+  auto const usage = [](flag const& f) {
+    return std::string(f.name) + (f.value.empty() ? "" : " ") + std::string(f.value);
+  };
+  for (flag const& f : flags) text += " [" + usage(f) + "]";
   if (!what.operand.empty()) text += " " + std::string(what.operand);
   text += "\n" + std::string(what.summary) + "\n\n";
   for (flag const& f : flags) {
-    std::string head = "  " + std::string(f.name) + " " + std::string(f.value);
+    std::string head = "  " + usage(f);
     head.resize(head.size() < 24 ? 24 : head.size() + 1, ' ');
     text += head + std::string(f.help) + "\n";
   }
@@ -59,6 +68,14 @@ inline outcome assign(program const& what, flag const& f, std::string_view text)
   if (auto* const* const to = std::get_if<std::string*>(&f.target)) {
     if (text.empty()) return complain(what, std::string(f.name) + " needs a " + std::string(f.value));
     **to = text;
+    return outcome::run;
+  }
+  if (auto const* const to = std::get_if<word>(&f.target)) {
+    bool const known = ("|" + std::string(to->words) + "|").find("|" + std::string(text) + "|") != std::string::npos;
+    if (!known || text.empty() || text.find('|') != text.npos)
+      return complain(what, std::string(f.name) + " is one of " + std::string(to->words) + ", not '" +
+                                std::string(text) + "'");
+    *to->value = text;
     return outcome::run;
   }
   number const& to = std::get<number>(f.target);
@@ -91,6 +108,11 @@ inline outcome parse(int argc, char** argv, program const& what, std::span<flag 
     for (flag const& f : flags)
       if (f.name == name) found = &f;
     if (found == nullptr) return complain(what, "there is no flag " + std::string(name));
+    if (auto* const* const on = std::get_if<bool*>(&found->target)) {
+      if (equals != argument.npos) return complain(what, std::string(name) + " takes no value");
+      **on = true;
+      continue;
+    }
     if (equals == argument.npos && i + 1 == argc)
       return complain(what, std::string(name) + " needs a " + std::string(found->value));
     std::string_view const value = equals == argument.npos ? std::string_view(argv[++i]) : argument.substr(equals + 1);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import {spawn, spawnSync} from 'node:child_process';
 import {once} from 'node:events';
-import {openSync, readFileSync, writeFileSync} from 'node:fs';
+import {existsSync, openSync, readFileSync, writeFileSync} from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import {test} from 'node:test';
@@ -28,7 +28,9 @@ test('echo_server refuses bad command lines with status 2 and one sentence', asy
   for (const args of [['--prot', '1'], ['--port'], ['--port', ''], ['--port', 'http'], ['--port', '-1'],
                       ['--port', '65536'], ['--port', '80 '], ['--port', '0x50'], ['--port=99999999999999999999'],
                       ['--threads', '0'], ['--threads', '1025'], ['--threads', '1.5'], ['--message-max', '0'],
-                      ['--deflate', '7'], ['--deflate', '16'],
+                      ['--deflate', '12'], ['--deflate=1'], ['--window-bits', '7'], ['--window-bits', '16'],
+                      ['--loop', 'select'], ['--loop', ''], ['--loop', 'epoll|uring'], ['--loop'], ['--pin=no'],
+                      ['--handshake-timeout', '0'], ['--idle-timeout', '0'], ['--unix', ''],
                       ['--host', ''], ['--host='], ['9001'], ['-p', '1'], ['--'], ['--port', '0', 'more']]) {
     const {code, out, err} = await run('echo_server', args);
     assert.equal(code, 2, args.join(' '));
@@ -43,7 +45,8 @@ test('--help explains every flag, and is no error', async () => {
   const {code, out, err} = await run('echo_server', ['--help']);
   assert.equal(code, 0);
   assert.equal(err, '');
-  for (const flag of ['--host', '--port', '--threads', '--message-max', '--deflate'])
+  for (const flag of ['--host', '--port', '--unix', '--loop', '--threads', '--pin', '--message-max', '--deflate',
+                      '--window-bits', '--handshake-timeout', '--idle-timeout'])
     assert.ok(out.includes(`\n  ${flag} `), flag);
   assert.equal((await run('echo_client', ['-h'])).code, 0);
 });
@@ -62,9 +65,39 @@ test('a port in use, and a host that is not ours, end with status 1 and say how 
   assert.match(elsewhere.err, /192\.0\.2\.1.*--host/);
 });
 
+test('a loop that was not built in ends with status 1 and says what to do', async () => {
+  const absent = process.platform === 'linux' ? 'kqueue' : 'epoll';
+  const {code, out, err} = await run('echo_server', ['--port', '0', '--loop', absent]);
+  assert.equal(code, 1);
+  assert.equal(out, '');
+  assert.match(err, oneSentence('echo_server'));
+  assert.match(err, new RegExp(`'${absent}' was not built in`));
+});
+
+test('a local socket in use, and one that cannot be, end with status 1; a stale one is taken over', async (t) => {
+  const place = folder(t);
+  const file = path.join(place, 'echo.sock');
+  const first = await startEcho(t, '--unix', file, '--pin');
+  assert.equal(first.address, `unix:${file}`);
+  for (const bad of [file, path.join(place, 'no/such/folder'), path.join(place, 'x'.repeat(200))]) {
+    const {code, err} = await run('echo_server', ['--unix', bad]);
+    assert.equal(code, 1, bad);
+    assert.match(err, oneSentence('echo_server'), bad);
+    assert.match(err, /--unix/, bad);
+  }
+  await first.end('SIGKILL');
+  assert.ok(existsSync(file));
+  const second = await startEcho(t, '--unix', file);
+  assert.equal(await second.end(), 0);
+  assert.ok(!existsSync(file));
+});
+
 test('the line "listening on HOST:PORT" is all that echo_server prints', async (t) => {
   const server = await startEcho(t, '--host=127.0.0.1', '--threads=2');
   assert.match(server.address, /^127\.0\.0\.1:\d+$/);
+  const six = await startEcho(t, '--host=::1');
+  assert.match(six.address, /^\[::1\]:\d+$/);
+  assert.equal(await six.end(), 0);
   assert.equal(await server.end(), 0);
   assert.equal(server.err, '');
 });

@@ -8,7 +8,7 @@ import path from 'node:path';
 import {test} from 'node:test';
 import WebSocket from 'ws';
 
-import {binaries, Server} from './support/program.mjs';
+import {binaries, folder, Server} from './support/program.mjs';
 import {frame, frames, RawSocket} from './support/raw.mjs';
 
 async function startEcho(t, ...args) {
@@ -60,7 +60,7 @@ test('messages of all sizes come back as they were, from ws', async (t) => {
 });
 
 test('compressed messages of all sizes come back as they were, with what ws and the server agree on', async (t) => {
-  const server = await startEcho(t, '--deflate', '12');
+  const server = await startEcho(t, '--deflate', '--window-bits', '12');
   for (const [offer, agreed] of [
     [{}, 'server_max_window_bits=12; client_max_window_bits=12'],
     [{serverMaxWindowBits: 9, clientMaxWindowBits: 10}, 'server_max_window_bits=9; client_max_window_bits=10'],
@@ -83,8 +83,10 @@ test('without --deflate nothing is compressed, whatever ws offers', async (t) =>
   assert.deepEqual(await close(socket, 1000), {code: 1000, reason: ''});
 });
 
-test('three threads serve many clients', async (t) => {
-  const {port} = await startEcho(t, '--threads', '3');
+// Each loop that this system has; one whose library is missing is a failure, as the tests install it.
+const loops = process.platform === 'linux' ? ['epoll', 'uring', 'asio', 'libuv'] : ['kqueue', 'asio', 'libuv'];
+for (const loop of loops) test(`three threads serve many clients, on ${loop}`, async (t) => {
+  const {port} = await startEcho(t, '--threads', '3', '--loop', loop);
   await echoesEverything(port);
   const sockets = await Promise.all(Array.from({length: 60}, () => open(port)));
   for (let round = 0; round < 20; ++round) {
@@ -92,6 +94,28 @@ test('three threads serve many clients', async (t) => {
     got.forEach(({got}, i) => assert.equal(String(got), `${i} ${round}`));
   }
   await Promise.all(sockets.map((socket) => close(socket, 1000)));
+});
+
+test('a local socket serves ws, on every loop', async (t) => {
+  const place = folder(t);
+  for (const loop of loops) {
+    const file = path.join(place, loop);
+    await startEcho(t, '--unix', file, '--threads', '2', '--loop', loop);
+    const socket = new WebSocket(`ws+unix://${file}:/`);
+    await once(socket, 'open');
+    assert.equal(String((await echo(socket, 'hello')).got), 'hello');
+    await close(socket, 1000);
+  }
+});
+
+test('a client that is silent for --idle-timeout is gone, and one that answers pings is not', async (t) => {
+  const {port} = await startEcho(t, '--idle-timeout', '1');
+  const alive = await open(port);
+  const silent = await open(port, {autoPong: false});
+  const [code] = await once(silent, 'close');
+  assert.notEqual(code, 1000);
+  assert.equal(String((await echo(alive, 'still here')).got), 'still here');
+  await close(alive, 1000);
 });
 
 test('fragments become one message, with a ping between them', async (t) => {

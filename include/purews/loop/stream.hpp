@@ -16,8 +16,8 @@ enum class transport_start : std::uint8_t { connected, connecting };
 /// The owner has three functions, which the loop calls and no function of the stream does; they must not throw:
 ///   on_events(stream)  the machine was given something: drain machine().next() until none, or park(). The stream must
 ///                      not be destroyed here; other streams may be.
-///   on_settled(stream) what the socket takes was sent: a look at what had to stay. May be left out. What is put into the
-///                      machine now needs touch(); the stream must not be destroyed here.
+///   on_settled(stream) what the socket takes was sent: a look at what had to stay. May be left out. What is put into
+///                      the machine now needs touch(); the stream must not be destroyed here.
 ///   on_end(stream)     once, at the end: the socket is closed, what was unsent is lost, events may still be drained.
 ///                      The stream may be destroyed here.
 /// A stream may be destroyed at any other time, too; then on_end is not called.

@@ -51,6 +51,9 @@ class basic_server {
   /// 503 while ready() is false.
   void health(std::string_view live = "/healthz", std::string_view ready = "/readyz");
 
+  /// Why the loops cannot run, such as an io_uring that the kernel forbids. listen() tells the same.
+  os_error loop_error() const noexcept;
+
   /// Listens on a host name or address and a port; 0 lets the system choose. May be called several times, before run().
   [[nodiscard]] listening listen(std::string_view host, std::uint16_t port);
 
@@ -93,7 +96,6 @@ class basic_server {
   listen_options options_for(port_sharing sharing) const noexcept {
     return {.backlog = shared_.with.backlog, .sharing = sharing, .tcp = shared_.with.tcp};
   }
-  os_error loop_error() const noexcept;
   os_error listen_shared(std::string_view host, listening& result);
   os_error listen_alone(listen_result first);
   void deal(descriptor socket, socket_address const& peer);

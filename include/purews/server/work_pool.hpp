@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <deque>
 #include <vector>
 
+#include "../loop/callback.hpp"
 #include "../loop/thread.hpp"
 
 namespace purews::inline v0 {
@@ -32,13 +32,21 @@ class work_pool {
   [[nodiscard]] bool push(callback<void()>& job);
 
  private:
+  struct waiting {
+    callback<void()> job;
+    waiting* next = nullptr;
+  };
+
   void run() noexcept;
+  waiting* take_first() noexcept;
 
   mutex mutex_;
   pthread_cond_t pushed_ = PTHREAD_COND_INITIALIZER;
-  std::deque<callback<void()>> jobs_;
-  std::vector<thread> threads_;
+  waiting* first_ = nullptr;
+  waiting** end_ = &first_;
+  std::size_t count_ = 0;
   std::size_t const waiting_max_;
+  std::vector<thread> threads_;
   bool stopping_ = false;
 };
 
@@ -61,29 +69,41 @@ inline void work_pool::stop() noexcept {
     ::pthread_cond_broadcast(&pushed_);
   }
   threads_.clear();  // joins them
-  jobs_.clear();
+  while (first_ != nullptr) delete take_first();
   stopping_ = false;
 }
 
 inline bool work_pool::push(callback<void()>& job) {
   lock_guard const lock(mutex_);
-  if (jobs_.size() >= waiting_max_) return false;
-  jobs_.push_back(static_cast<callback<void()>&&>(job));
+  if (count_ >= waiting_max_) return false;
+  *end_ = new waiting;
+  (*end_)->job = static_cast<callback<void()>&&>(job);
+  end_ = &(*end_)->next;
+  ++count_;
   ::pthread_cond_signal(&pushed_);
   return true;
 }
 
+/// Precondition: one waits.
+inline work_pool::waiting* work_pool::take_first() noexcept {
+  waiting* const taken = first_;
+  first_ = taken->next;
+  if (first_ == nullptr) end_ = &first_;
+  --count_;
+  return taken;
+}
+
 inline void work_pool::run() noexcept {
   for (;;) {
-    callback<void()> job;
+    waiting* taken = nullptr;
     {
       lock_guard const lock(mutex_);
-      while (jobs_.empty() && !stopping_) mutex_.wait(pushed_);
+      while (first_ == nullptr && !stopping_) mutex_.wait(pushed_);
       if (stopping_) return;
-      job = static_cast<callback<void()>&&>(jobs_.front());
-      jobs_.pop_front();
+      taken = take_first();
     }
-    job();
+    taken->job();
+    delete taken;
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../loop/entropy.hpp"
+#include "../loop/source.hpp"
 #include "peer.hpp"
 
 namespace purews::inline v0 {

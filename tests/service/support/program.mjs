@@ -36,7 +36,7 @@ export class Server {
       if (out.includes('\n')) done();
     }));
     await Promise.race([listening, server.ended]);
-    const line = out.match(/^listening on (.*:(\d+))\n/);
+    const line = out.match(/^listening on (unix:.*|.*:(\d+))\n/);
     if (!line) throw new Error(`${name} did not start: ${out}${server.err}`);
     server.address = line[1];
     server.port = Number(line[2]);
