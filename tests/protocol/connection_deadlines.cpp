@@ -183,6 +183,55 @@ TEST_CASE("while no input is wanted, the ping and pong timers stand still") {
   }
 }
 
+TEST_CASE("7.1.1: paused by its application a connection wants no input, pings nobody, and still closes") {
+  for (role const own : roles) {
+    timed c(own);
+    c.receive_frame(0x81, "before");
+    CHECK(c.events() == lines{"message text 6265666f7265"});
+    c.pause();
+    CHECK_FALSE(c.wants_input());
+    CHECK(c.send("still sent") == refusal::none);
+    CHECK(c.taken() == c.sent(0x81, "still sent"));
+    c.run(seconds(3600));
+    CHECK(c.deadline() == never);
+    CHECK(c.taken().empty());
+    CHECK(c.current() == state::open);
+    c.resume(c.now);
+    CHECK(c.wants_input());
+    CHECK(c.deadline() == c.now + seconds(25));
+    c.pause();
+    CHECK(c.close() == refusal::none);
+    CHECK(c.wants_input());  // for the peer's Close frame
+    CHECK(c.taken() == c.sent(0x88, "\x03\xE8"));
+    c.receive_frame(0x88, "\x03\xE8");
+    CHECK(c.current() == state::closed);
+  }
+}
+
+TEST_CASE("what a connection keeps is its output, its parked input and the part of a message that has come") {
+  timed c(role::server);
+  CHECK(c.buffered_bytes() == 0);
+  CHECK(c.send("12345") == refusal::none);
+  CHECK(c.buffered_bytes() == 7);
+  CHECK(c.buffered_bytes() == c.queued_bytes());
+  c.taken();
+  CHECK(c.buffered_bytes() == 0);
+  octets const frame = test::peer_frame(role::server, 0x81, "half a message");
+  c.receive_bytes(octets(frame.begin(), frame.begin() + 12));
+  CHECK(c.buffered_bytes() == 6);
+  c.receive_bytes(octets(frame.begin() + 12, frame.end()));
+  CHECK(c.events() == lines{"message text 68616c662061206d657373616765"});
+  {
+    test::exact_copy const lent(frame);
+    c.receive(lent.view(), c.now);
+    c.park();
+  }
+  CHECK(c.buffered_bytes() == frame.size());
+  c.drain();
+  CHECK(c.events() == lines{"message text 68616c662061206d657373616765"});
+  CHECK(c.buffered_bytes() <= frame.size());
+}
+
 TEST_CASE("a pause before a ping is due postpones it") {
   options with = usual;
   with.limit.queue_bytes_high = 10;

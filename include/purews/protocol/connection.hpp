@@ -59,7 +59,10 @@ class connection {
 
   /// Wants no input while the connection is open, until resume(), so that the peer is held up by TCP in the end. What
   /// was received already is still reported, unless it is parked; the ping and pong timers stand still.
-  void pause() noexcept { held_ = true; }
+  void pause() noexcept {
+    held_ = true;
+    wake_timers(pipe_.now());
+  }
   void resume(instant t) noexcept {
     held_ = false;
     wake_timers(t);
