@@ -18,7 +18,9 @@ class handover_queue {
   ~handover_queue() { clear(); }
 
   /// Appends `value`. True: the queue was empty, so its reader must be woken. Any thread; throws only std::bad_alloc.
-  [[nodiscard]] bool push(T value);
+  [[nodiscard]] bool push(T value) { return push_from(value); }
+  /// The same, but `value` is as it was when this throws.
+  [[nodiscard]] bool push_from(T& value);
 
   /// Calls `each` with what was pushed before this call, and says how many that were; what is pushed meanwhile waits
   /// for the next.
@@ -40,7 +42,7 @@ class handover_queue {
 };
 
 template <class T>
-bool handover_queue<T>::push(T value) {
+bool handover_queue<T>::push_from(T& value) {
   node* const added = new node{static_cast<T&&>(value), __atomic_load_n(&last_, __ATOMIC_RELAXED)};
   while (!__atomic_compare_exchange_n(&last_, &added->next, added, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) continue;
   return added->next == nullptr;

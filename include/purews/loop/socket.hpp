@@ -179,8 +179,11 @@ inline os_error listen_on(socket_address const& address, listen_options options,
   // The systems differ in their default: "::" is to mean IPv4 as well.
   if (address.family() == AF_INET6) set_option(number, IPPROTO_IPV6, IPV6_V6ONLY, "setsockopt IPV6_V6ONLY", 0);
   if (::bind(number, address.data(), address.size) < 0) return last_os_error("bind");
-  if (::listen(number, options.backlog) < 0) return last_os_error("listen");
-  if (os_error const e = local_address(number, out.bound)) return e;
+  os_error const e = ::listen(number, options.backlog) < 0 ? last_os_error("listen") : local_address(number, out.bound);
+  if (e) {
+    if (address.family() == AF_UNIX) ::unlink(address.path().data());  // bind() has made it
+    return e;
+  }
   out.socket = static_cast<descriptor&&>(socket);
   return {};
 }

@@ -51,7 +51,7 @@ class thread {
   ~thread() { join(); }
 
   /// Runs `body` in a new thread; it must not throw. Precondition: none runs under this object.
-  [[nodiscard]] os_error start(callback<void()> body);
+  [[nodiscard]] os_error start(callback<void()> body) noexcept;
 
   /// Waits until the body has returned. Does nothing without a thread.
   void join() noexcept;
@@ -102,9 +102,10 @@ inline thread& thread::operator=(thread&& other) noexcept {
   return *this;
 }
 
-inline os_error thread::start(callback<void()> body) {
+inline os_error thread::start(callback<void()> body) noexcept {
   PUREWS_ASSERT(!running_ && body);
-  auto* const held = new callback<void()>(static_cast<callback<void()>&&>(body));
+  auto* const held = new (std::nothrow) callback<void()>(static_cast<callback<void()>&&>(body));
+  if (held == nullptr) return {ENOMEM, "pthread_create", os_error_kind::system};
   int const code = ::pthread_create(&handle_, nullptr, &thread::run, held);
   running_ = code == 0;
   if (!running_) delete held;

@@ -72,9 +72,14 @@ refusal session::work(Work work, Done done) {
   PUREWS_ASSERT(home_.workers != nullptr);
   if (!enter()) return refusal::not_open;
   if (works_ == nullptr) works_ = new work_line;
+  // So that an answer that comes too early can be kept.
+  std::size_t const owed = works_->asked - works_->due + std::size_t{1};
+  if (owed > works_->waiting.capacity()) works_->waiting.reserve(2 * owed);
   callback<void()> job = [to = handle(), ticket = works_->asked, work = static_cast<Work&&>(work),
                           done = static_cast<Done&&>(done)]() mutable {
-    auto const answer = [&](session_inbox::command ready) {
+    auto const answer = [&](auto last) {
+      session_inbox::command ready;
+      session_inbox::with_patience([&] { ready = static_cast<decltype(last)&&>(last); });
       to.inbox_->push_answer(to.place_, [ticket, ready = static_cast<session_inbox::command&&>(ready)](
                                             session& s) mutable { s.finish_work(ticket, ready); });
     };

@@ -52,8 +52,13 @@ class session_inbox {
 
   /// Hands `task` over to the session at `place`. Throws only std::bad_alloc.
   handover push(session_place place, command task);
-  /// The same for an answer that is expected, which is taken beyond the bound.
-  void push_answer(session_place place, command task) { enqueue(place, static_cast<command&&>(task)); }
+  /// The same for an answer that is expected: it is taken beyond the bound, and waits where memory has run out.
+  template <class F>
+  void push_answer(session_place place, F task) noexcept;
+
+  /// Does `attempt` until memory suffices: for a thread that may wait. What throws must have changed nothing.
+  template <class F>
+  static void with_patience(F attempt) noexcept;
 
   /// Makes number() readable. Async-signal-safe.
   void wake() noexcept { waker_.wake(); }
@@ -65,11 +70,15 @@ class session_inbox {
   void clear_wake() noexcept { waker_.clear(); }
 
   /// Gives `who` a place. False: memory ran out, or there are 4,194,304 already.
-  [[nodiscard]] bool enter(session& who, session_place& place);
+  [[nodiscard]] bool enter(session& who, session_place& place) noexcept;
   void leave(session_place place) noexcept;
 
-  /// Runs what was pushed before this call, each on its session; says how many found none.
-  std::size_t run() noexcept;
+  /// Gives what was pushed before this call to `each`, with its session; says how many found none.
+  template <class F>
+  std::size_t run(F each) noexcept;
+  std::size_t run() noexcept {
+    return run([](session& who, command& task) { task(who); });
+  }
 
   /// Nobody is here any more: whatever comes is stale, and what waits is destroyed with the last handle.
   void close() noexcept;
@@ -87,7 +96,7 @@ class session_inbox {
     for (std::uint32_t* const chunk : chunks_) delete[] chunk;
   }
 
-  void enqueue(session_place place, command task);
+  void enqueue(letter& made);
   std::uint32_t* generation_of(std::uint32_t slot) const noexcept {
     std::uint32_t* const chunk = __atomic_load_n(&chunks_[slot / chunk_slots], __ATOMIC_ACQUIRE);
     return chunk + slot % chunk_slots;
@@ -112,27 +121,52 @@ inline bool session_inbox::is_stale(session_place place) const noexcept {
 inline handover session_inbox::push(session_place place, command task) {
   if (is_stale(place)) return handover::stale;
   if (__atomic_load_n(&waiting_, __ATOMIC_RELAXED) >= static_cast<std::int64_t>(waiting_max_)) return handover::full;
-  enqueue(place, static_cast<command&&>(task));
+  letter made{place, static_cast<command&&>(task)};
+  enqueue(made);
   return handover::queued;
 }
 
-inline void session_inbox::enqueue(session_place place, command task) {
-  bool const first = letters_.push({place, static_cast<command&&>(task)});
+template <class F>
+void session_inbox::push_answer(session_place place, F task) noexcept {
+  letter made{place, {}};
+  with_patience([&] { made.task = static_cast<F&&>(task); });
+  with_patience([&] { enqueue(made); });
+}
+
+template <class F>
+void session_inbox::with_patience(F attempt) noexcept {
+  for (;;) {
+    try {
+      return attempt();
+    } catch (std::bad_alloc const&) {
+      ::usleep(1000);
+    }
+  }
+}
+
+inline void session_inbox::enqueue(letter& made) {
+  bool const first = letters_.push_from(made);
   __atomic_add_fetch(&waiting_, 1, __ATOMIC_RELAXED);
   if (first) waker_.wake();
   // Closed meanwhile: what nobody will read must not keep alive what it holds, this inbox perhaps.
   if (__atomic_load_n(&closed_, __ATOMIC_SEQ_CST)) letters_.clear();
 }
 
-inline bool session_inbox::enter(session& who, session_place& place) {
+inline bool session_inbox::enter(session& who, session_place& place) noexcept {
   if (free_.empty()) {
     auto const slot = static_cast<std::uint32_t>(sessions_.size());
     if (slot == chunk_slots * chunks_max) return false;
-    if (slot % chunk_slots == 0) {
-      auto* const chunk = new std::uint32_t[chunk_slots]();
+    if (chunks_[slot / chunk_slots] == nullptr) {
+      auto* const chunk = new (std::nothrow) std::uint32_t[chunk_slots]();
+      if (chunk == nullptr) return false;
       __atomic_store_n(&chunks_[slot / chunk_slots], chunk, __ATOMIC_RELEASE);
     }
-    free_.reserve(slot + 1);  // so that leave() cannot fail
+    try {
+      if (slot == sessions_.capacity()) sessions_.reserve(slot < 8 ? 16 : 2 * std::size_t{slot});
+      free_.reserve(sessions_.capacity());  // so that leave() cannot fail
+    } catch (std::bad_alloc const&) {
+      return false;
+    }
     sessions_.push_back(nullptr);
     free_.push_back(slot);
   }
@@ -150,11 +184,12 @@ inline void session_inbox::leave(session_place place) noexcept {
   free_.push_back(place.slot);
 }
 
-inline std::size_t session_inbox::run() noexcept {
+template <class F>
+std::size_t session_inbox::run(F each) noexcept {
   std::size_t missed = 0;
   std::size_t const taken = letters_.take([&](letter& got) {
     bool const here = *generation_of(got.place.slot) == got.place.generation;
-    here ? got.task(*sessions_[got.place.slot]) : static_cast<void>(++missed);
+    here ? each(*sessions_[got.place.slot], got.task) : static_cast<void>(++missed);
   });
   __atomic_sub_fetch(&waiting_, static_cast<std::int64_t>(taken), __ATOMIC_RELAXED);
   return missed;

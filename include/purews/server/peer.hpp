@@ -34,6 +34,18 @@ class server_peer final : public session {
 
   // The worker's.
 
+  /// Calls `handler`. If memory runs out in it, this connection ends, and no other.
+  template <class F>
+  void call(F handler) noexcept {
+    try {
+      handler();
+    } catch (std::bad_alloc const&) {
+      machine().abort();
+      stream_.abort();
+      stream_.touch();
+    }
+  }
+
   bool is_session() const noexcept { return upgraded_; }
   server_peer* next = nullptr;
   server_peer* previous = nullptr;
@@ -50,9 +62,9 @@ class server_peer final : public session {
   void send_now() noexcept override { stream_.send_now(); }
   void decide(decision& handler) noexcept override;
 
-  void answer_request(bytes body) noexcept;
-  void answer_upgrade(http_request const& request) noexcept;
-  void ask(decision& handler) noexcept;
+  void answer_request(bytes body);
+  void answer_upgrade(http_request const& request);
+  void ask(decision& handler);
   bool origin_passes(http_request const& request) noexcept;
   void refuse(std::uint16_t status, std::string_view text, std::span<header_field const> headers = {}) noexcept;
   void refuse_busy() noexcept;
@@ -77,11 +89,11 @@ void server_peer<Worker>::on_events(stream_type& stream) noexcept {
       case kind::none:
         return;
       case kind::request:
-        answer_request(e.payload);
+        call([&] { answer_request(e.payload); });
         break;
       case kind::open:
         opened_ = true;
-        if (route_->handlers.on_open) route_->handlers.on_open(*this);
+        if (route_->handlers.on_open) call([this] { route_->handlers.on_open(*this); });
         break;
       case kind::message:
       case kind::fragment:
@@ -114,7 +126,7 @@ void server_peer<Worker>::on_settled(stream_type& stream) noexcept {
   } else if (high_ && waiting <= high / 4) {
     high_ = false;
     count(&server_counters::drains);
-    if (opened_ && route_->handlers.on_drain) route_->handlers.on_drain(*this);
+    if (opened_ && route_->handlers.on_drain) call([this] { route_->handlers.on_drain(*this); });
   }
   if (worker().shared().with.memory_bytes_max != 0) worker().count_memory(*this);
 }
@@ -123,7 +135,8 @@ template <class Worker>
 void server_peer<Worker>::deliver(event const& e) noexcept {
   count(&server_counters::messages_received);
   count(&server_counters::bytes_received, e.payload.size());
-  if (route_->handlers.on_message) route_->handlers.on_message(*this, {e.op, e.payload, e.fin});
+  if (!route_->handlers.on_message) return;
+  call([&] { route_->handlers.on_message(*this, {e.op, e.payload, e.fin}); });
 }
 
 template <class Worker>
@@ -141,7 +154,7 @@ void server_peer<Worker>::report_end(event const& e) noexcept {
   count(e.clean ? &server_counters::closed_cleanly : &server_counters::closed_abnormally);
   if (!route_->handlers.on_close) return;
   closing const how = e.what == kind::failed ? closing{e.code, {}, false, e.fault} : closing{e.code, e.text(), e.clean};
-  route_->handlers.on_close(*this, how);
+  call([&] { route_->handlers.on_close(*this, how); });
 }
 
 template <class Worker>
@@ -154,7 +167,7 @@ void server_peer<Worker>::resume() noexcept {
 }
 
 template <class Worker>
-void server_peer<Worker>::answer_request(bytes body) noexcept {
+void server_peer<Worker>::answer_request(bytes body) {
   http_request const request = machine().request();
   if (machine().wants_upgrade()) return answer_upgrade(request);
   count(&server_counters::requests);
@@ -173,7 +186,7 @@ void server_peer<Worker>::answer_request(bytes body) noexcept {
 }
 
 template <class Worker>
-void server_peer<Worker>::answer_upgrade(http_request const& request) noexcept {
+void server_peer<Worker>::answer_upgrade(http_request const& request) {
   server_shared& shared = worker().shared();
   if (shared.draining() || shared.is_above(80)) return refuse_busy();
   route_ = shared.routes.find_websocket(request.path());
@@ -188,7 +201,7 @@ void server_peer<Worker>::answer_upgrade(http_request const& request) noexcept {
 
 /// Lets `handler` decide, and carries out what it has said.
 template <class Worker>
-void server_peer<Worker>::ask(decision& handler) noexcept {
+void server_peer<Worker>::ask(decision& handler) {
   upgrade asked(*this, machine(), address_, select_subprotocol(machine().request(), route_->subprotocols));
   if (handler) handler(asked);
   if (asked.said() == upgrade::decision::deferred) return;
@@ -210,7 +223,7 @@ void server_peer<Worker>::ask(decision& handler) noexcept {
 template <class Worker>
 void server_peer<Worker>::decide(decision& handler) noexcept {
   if (upgraded_ || machine().current() != state::connecting || !machine().wants_upgrade()) return;
-  ask(handler);
+  call([&] { ask(handler); });
   on_events(stream_);
   stream_.touch();
 }

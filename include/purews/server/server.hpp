@@ -93,6 +93,17 @@ class basic_server {
  private:
   using worker = server_worker<Loop>;
 
+  /// Without loops. What throws after this one leaves the rest to the destructor.
+  struct no_loops {};
+  basic_server(no_loops, server_options& with)
+      : shared_([&with] {
+          if (with.threads == 0) with.threads = 1;
+          return with;
+        }()) {
+    workers_.reserve(with.threads);
+    shared_.inboxes.reserve(with.threads);
+  }
+
   listen_options options_for(port_sharing sharing) const noexcept {
     return {.backlog = shared_.with.backlog, .sharing = sharing, .tcp = shared_.with.tcp};
   }
@@ -108,11 +119,7 @@ class basic_server {
 
 template <class Loop>
 template <class... A>
-basic_server<Loop>::basic_server(server_options with, A&&... loop_arguments)
-    : shared_([&with] {
-        if (with.threads == 0) with.threads = 1;
-        return with;
-      }()) {
+basic_server<Loop>::basic_server(server_options with, A&&... loop_arguments) : basic_server(no_loops{}, with) {
   for (unsigned i = 0; i < with.threads; ++i) {
     workers_.push_back(new worker(shared_, loop_arguments...));
     shared_.inboxes.push_back(&workers_.back()->inbox);
@@ -191,7 +198,10 @@ os_error basic_server<Loop>::listen_alone(listen_result first) {
                              [this](descriptor got, socket_address const& peer) {
                                if (workers_.size() == 1)
                                  return workers_[0]->adopt(static_cast<descriptor&&>(got), peer);
-                               deal(static_cast<descriptor&&>(got), peer);
+                               try {
+                                 deal(static_cast<descriptor&&>(got), peer);
+                               } catch (std::bad_alloc const&) {  // it is closed
+                               }
                              });
 }
 
@@ -229,6 +239,7 @@ os_error basic_server<Loop>::start_threads(std::vector<thread>& others) {
 template <class Loop>
 os_error basic_server<Loop>::run() {
   std::vector<thread> others;
+  others.reserve(workers_.size());  // what throws, throws before a thread runs
   os_error const failed = start_threads(others);
   // Without its thread a loop would leave its share of the connections waiting for ever.
   if (failed) stop();

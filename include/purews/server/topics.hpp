@@ -22,6 +22,7 @@ class topic_table {
   topic_table& operator=(topic_table const&) = delete;
   ~topic_table() { PUREWS_ASSERT(topics_.empty()); }
 
+  /// Throws only std::bad_alloc, and has done nothing then.
   void subscribe(session& who, std::string_view name);
   void unsubscribe(session& who, std::string_view name) noexcept;
   void unsubscribe_all(session& who) noexcept;
@@ -42,10 +43,17 @@ inline void topic_table::subscribe(session& who, std::string_view name) {
   for (auto const& mine : who.subscriptions_)
     if (mine.to->name == name) return;
   auto found = topics_.find(name);
-  if (found == topics_.end()) found = topics_.emplace(std::string(name), topic{std::string(name), {}}).first;
+  bool const made = found == topics_.end();
+  if (made) found = topics_.emplace(std::string(name), topic{std::string(name), {}}).first;
   topic& to = found->second;
-  who.subscriptions_.push_back({&to, to.members.size()});
-  to.members.push_back(&who);
+  try {
+    who.subscriptions_.push_back({&to, to.members.size()});
+    to.members.push_back(&who);
+  } catch (std::bad_alloc const&) {
+    if (!who.subscriptions_.empty() && who.subscriptions_.back().to == &to) who.subscriptions_.pop_back();
+    if (made) topics_.erase(found);
+    throw;
+  }
 }
 
 inline void topic_table::unsubscribe(session& who, std::string_view name) noexcept {

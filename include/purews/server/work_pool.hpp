@@ -51,6 +51,7 @@ class work_pool {
 };
 
 inline os_error work_pool::start(unsigned count) {
+  threads_.reserve(count);  // what throws, throws before a thread runs
   for (unsigned i = 0; i < count; ++i) {
     thread one;
     if (os_error const e = one.start([this] { run(); })) {

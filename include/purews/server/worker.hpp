@@ -30,7 +30,8 @@ class server_worker : public session_home {
                                 callback<void(descriptor, socket_address const&)> to);
 
   /// Takes an accepted connection.
-  void adopt(descriptor socket, socket_address const& peer);
+  /// Without memory for it, it is closed.
+  void adopt(descriptor socket, socket_address const& peer) noexcept;
 
   /// Runs until the server is stopped and has drained. A loop that somebody else drives does that by itself.
   void run() noexcept;
@@ -99,15 +100,25 @@ os_error server_worker<Loop>::listen(descriptor socket, socket_address const& bo
   using listener = typename Loop::listener;
   auto* const made = new listener(loop_, static_cast<descriptor&&>(socket),
                                   static_cast<callback<void(descriptor, socket_address const&)>&&>(to));
-  listeners_ = new listening{made, bound, listeners_};
-  return made->start();
+  auto* const added = new (std::nothrow) listening{made, bound, listeners_};
+  os_error const error = added == nullptr ? os_error{ENOMEM, "listen", os_error_kind::system} : made->start();
+  if (!error) {
+    listeners_ = added;
+    return {};
+  }
+  // Nobody would accept what connects to it.
+  if (std::string_view const path = bound.path(); !path.empty()) ::unlink(path.data());
+  delete made;
+  delete added;
+  return error;
 }
 
 template <class Loop>
-void server_worker<Loop>::adopt(descriptor socket, socket_address const& from) {
+void server_worker<Loop>::adopt(descriptor socket, socket_address const& from) noexcept {
   if (finished_) return;
-  auto* const made = new peer(*this, static_cast<descriptor&&>(socket), from,
-                              __atomic_add_fetch(&shared_.last_id, 1, __ATOMIC_RELAXED));
+  auto* const made = new (std::nothrow)
+      peer(*this, static_cast<descriptor&&>(socket), from, __atomic_add_fetch(&shared_.last_id, 1, __ATOMIC_RELAXED));
+  if (made == nullptr) return;
   made->next = first_;
   if (first_ != nullptr) first_->previous = made;
   first_ = made;
@@ -158,7 +169,9 @@ void server_worker<Loop>::on_inbox() noexcept {
   inbox.clear_wake();
   if (finished_) return;
   if (shared_.draining()) chore_.restart(duration{});  // later, so that what was published before is sent
-  counters.add(&server_counters::stale_commands, inbox.run());
+  counters.add(&server_counters::stale_commands, inbox.run([](session& who, session_inbox::command& task) {
+    static_cast<peer&>(who).call([&] { task(who); });
+  }));
   using enum server_shared::shedding;
   if (shared_.turn(wanted, going_on)) shed();
 }
