@@ -249,7 +249,10 @@ bool readiness_stream<Loop, Machine, Owner>::flush() noexcept {
     for (std::size_t k = 0; k < count; ++k) total += spans[k].size();
     io_result const sent = send_spans(number(), {spans, count});
     machine_.consume_output(sent.count, loop_.now());
-    if (sent.error != 0 && !sent.would_block()) broke(sent.error, operation::send);
+    if (sent.error != 0 && !sent.would_block()) {
+      broke(sent.error, operation::send);
+      ::shutdown(number(), SHUT_WR);  // a peer that is still there (ENOBUFS) would wait for what was lost
+    }
     blocked_ = !broken_ && sent.count < total;
     if (sent.count < total) return false;
   }
