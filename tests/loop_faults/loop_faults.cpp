@@ -82,7 +82,8 @@ websocket_route conversation(Server& server, life& l) {
 
 /// The server's thread: from its construction to its end.
 template <class Loop>
-void serve(life& l, std::promise<places>& ready, std::promise<basic_server<Loop>*>& running, std::string const& path) {
+void serve(life& l, std::promise<places>& ready, std::promise<basic_server<Loop>*>& running, std::string const& path,
+           std::future<void> visited) {
   places found;
   bool told = false;
   auto const tell = [&](basic_server<Loop>* server) {
@@ -107,7 +108,12 @@ void serve(life& l, std::promise<places>& ready, std::promise<basic_server<Loop>
     l.listened = found.good;
     tell(found.good ? &server : nullptr);
     if (!found.good) return;
-    if (os_error const failed = server.run()) l.refused = failed;
+    try {
+      if (os_error const failed = server.run()) l.refused = failed;
+    } catch (std::bad_alloc const&) {
+      l.out_of_memory = true;
+    }
+    visited.wait();  // the clients' thread uses the server until then
   } catch (std::bad_alloc const&) {
     l.out_of_memory = true;
     tell(nullptr);
@@ -188,9 +194,10 @@ void live(life& l, faults::plan what) {
   std::string const path = "/tmp/purews-faults-" + std::to_string(::getpid()) + ".sock";
   std::promise<places> ready;
   std::promise<basic_server<Loop>*> running;
+  std::promise<void> visited;
   faults::begin(what);
   thread server_thread;
-  REQUIRE(!server_thread.start([&] { serve<Loop>(l, ready, running, path); }));
+  REQUIRE(!server_thread.start([&] { serve<Loop>(l, ready, running, path, visited.get_future()); }));
   basic_server<Loop>* const server = running.get_future().get();
   places const at = ready.get_future().get();
   std::unique_ptr<ws_client> last;
@@ -198,7 +205,8 @@ void live(life& l, faults::plan what) {
     give(*server);
     visit(at);
     // The failure may strike one of these; then the next is served.
-    for (int i = 0; i < 2 && !l.fresh_served; ++i) l.fresh_served = echoes(at.tcp, "fresh") && echoes(at.local, "fresh");
+    for (int i = 0; i < 2 && !l.fresh_served; ++i)
+      l.fresh_served = echoes(at.tcp, "fresh") && echoes(at.local, "fresh");
     try {
       last = std::make_unique<ws_client>(at.tcp);
     } catch (std::runtime_error const&) {
@@ -207,6 +215,7 @@ void live(life& l, faults::plan what) {
     if (last) last->last();
     last.reset();
   }
+  visited.set_value();
   server_thread.join();
   ::unlink(path.c_str());
 }

@@ -244,6 +244,8 @@ os_error basic_server<Loop>::run() {
   // Without its thread a loop would leave its share of the connections waiting for ever.
   if (failed) stop();
   workers_[0]->run();
+  // Those without a thread stop listening, and end.
+  for (std::size_t i = others.size() + 1; i < workers_.size(); ++i) workers_[i]->run();
   for (thread& t : others) t.join();
   shared_.pool.stop();
   return failed;
