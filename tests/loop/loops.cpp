@@ -419,3 +419,21 @@ TEST_CASE("the default loop of this system runs") {
   loop.post([&] { loop.stop(); });
   loop.run();
 }
+
+TEMPLATE_LIST_TEST_CASE("a loop for which descriptors are lacking says so", "", all_loops) {
+  int const code = in_child([] {
+    descriptor const lowest(::dup(0));
+    std::uint64_t const most = descriptor_limit();
+    for (std::uint64_t more = 0; more < 16; ++more) {
+      rlimit const few{static_cast<std::uint64_t>(lowest.number()) + more, most};
+      ::setrlimit(RLIMIT_NOFILE, &few);
+      TestType loop;
+      if (!loop.error()) return more == 0 ? 10 : 0;
+      if (loop.error().code != EMFILE) return 11;
+      loop.run();  // at once
+      if (loop.after(seconds(1), [] {})) return 12;
+    }
+    return 13;
+  });
+  CHECK(code == 0);
+}
