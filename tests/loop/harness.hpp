@@ -8,30 +8,26 @@
 #include <string>
 #include <tuple>
 
+#ifdef PUREWS_TEST_HOSTED
+#include "hosts.hpp"
+#else
 #ifdef __linux__
 #include "purews/loop/epoll.hpp"
 #endif
-#if !defined(__linux__) || defined(PUREWS_TEST_KQUEUE)
 #include "purews/loop/kqueue.hpp"
 #endif
 #include "echo_machine.hpp"
 #include "support/catch.hpp"
 #include "support/dies.hpp"
 
-#if defined(__linux__) && defined(PUREWS_TEST_KQUEUE)
-using all_loops = std::tuple<purews::epoll_loop, purews::kqueue_loop>;
+/// The loops of this program: those of a kernel, or those that live inside another. On Linux the kqueue is that of
+/// stub/kqueue.cpp.
+#ifdef PUREWS_TEST_HOSTED
+using all_loops = hosted_loops;
 #elif defined(__linux__)
-using all_loops = std::tuple<purews::epoll_loop>;
+using all_loops = std::tuple<purews::epoll_loop, purews::kqueue_loop>;
 #else
 using all_loops = std::tuple<purews::kqueue_loop>;
-#endif
-
-/// With PUREWS_TEST_KQUEUE the kqueue is libkqueue's over epoll, which asks sockets for their error; that clears it.
-template <class Loop>
-inline constexpr bool errors_survive = true;
-#ifdef PUREWS_TEST_KQUEUE
-template <>
-inline constexpr bool errors_survive<purews::kqueue_loop> = false;
 #endif
 
 /// Turns the loop until `done`, within reason.

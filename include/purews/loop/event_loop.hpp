@@ -128,6 +128,18 @@ class event_loop {
 
   Poller& poller() noexcept { return poller_; }
 
+ protected:
+  // For the loops that live inside another.
+
+  /// Makes the loop one that cannot run; the first reason stays.
+  void fail(os_error why) noexcept {
+    if (!error_) error_ = why;
+  }
+  /// Makes number() readable. Any thread.
+  void wake() noexcept { waker_.wake(); }
+  /// Destroys what was posted and has not run.
+  void drop_posts() noexcept { posts_.clear(); }
+
  private:
   static constexpr std::size_t buffer_bytes = 256U << 10;
   static constexpr std::size_t batch_max = 256;
