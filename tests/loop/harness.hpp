@@ -66,12 +66,12 @@ void turns(Loop& loop, int count) {
   for (int i = 0; i < count; ++i) loop.run_once(purews::duration{});
 }
 
-/// Whether the loop finds nothing to do for 30 ms: a turn that waits cannot return early, except by a signal. What the
-/// kernel does last for a ring that was closed counts as one, hence the second try.
+/// Whether the loop finds nothing to do for 30 ms: a turn that waits cannot return early, except by a signal. Each ring
+/// that was closed before counts as one, when the kernel comes to tidy up behind it; a loop that spins fails every time.
 template <class Loop>
 bool rests(Loop& loop) {
   turns(loop, 3);
-  for (int tries = 0; tries < 2; ++tries) {
+  for (int tries = 0; tries < 6; ++tries) {
     purews::instant const before = purews::steady_now();
     loop.run_once(purews::milliseconds(30));
     if (purews::steady_now() - before >= purews::milliseconds(29)) return true;
