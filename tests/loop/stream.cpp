@@ -298,7 +298,7 @@ TEMPLATE_LIST_TEST_CASE("a machine's own buffer is used where it offers one", ""
   std::string const text = pattern(1000);
   r.peer.send(text);
   CHECK(r.until([&] { return r.peer.got == text; }));
-  CHECK(r.ours.machine().largest == 7);
+  if (asks_for_room<TestType>) CHECK(r.ours.machine().largest == 7);
 }
 
 TEMPLATE_LIST_TEST_CASE("close ends the stream without an event, with or without input", "", all_loops) {

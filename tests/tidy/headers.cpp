@@ -36,7 +36,7 @@ struct guest {
 std::vector<guest> const guests = {
     {"<openssl/", "include/purews/tls/"},
     {"<zlib", "include/purews/deflate/"},
-    {"<liburing", "include/purews/loop/"},
+    {"<liburing", "include/purews/loop/uring_"},
     {"<uv.h", "include/purews/loop/"},
     {"<boost/", "include/purews/loop/asio"},
     {"<asio", "include/purews/loop/asio"},

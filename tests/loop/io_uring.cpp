@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "purews/loop/io_uring.hpp"
+#include "harness.hpp"
