@@ -45,6 +45,10 @@ test('what is decided at compile time stays as it is', () => {
     'g("a > b", \'>\');', 'for (auto const& c : a) g(c);'])
     assert.deepEqual(mutate(body).names, [], body);
   assert.deepEqual(mutate('return a > b;', 'consteval bool f(int a, int b)').names, []);
+  assert.deepEqual(mutate('if (std::is_constant_evaluated()) return;').names, []);
+  assert.deepEqual(mutate('return !std::is_constant_evaluated() && a;').names,
+    ['never !std::is_constant_evaluated() && a', 'always !std::is_constant_evaluated() && a', 'drop a']);
+  assert.deepEqual(mutate('\n#if defined(_MSC_VER) && !defined(__clang__)\nreturn a > b;\n#else\nreturn b;\n#endif').names, []);
 });
 
 test('a mutant knows its function and its line', () => {
