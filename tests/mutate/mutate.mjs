@@ -165,9 +165,10 @@ async function judge(id, tiersMax) {
 }
 
 // A row explains one condition of a function or several; a part of one, if it ends with an ellipsis.
-const excuses = explained('Mutation').flatMap(([file, where, texts, kind]) =>
+const excuses = explained('Mutation').filter((row) => row.length === 5).flatMap(([file, where, texts, kind]) =>
   texts.split('`, `').map((text) => ({ file, where, text, kind })));
-const explains = (row, mutant) => row.file === mutant.file && row.where === mutant.function && row.kind === mutant.kind &&
+const explains = (row, mutant) =>
+  row.file === mutant.file && row.where === mutant.function && row.kind === mutant.kind &&
   (row.text.endsWith('…') ? mutant.text.startsWith(row.text.slice(0, -1)) : row.text === mutant.text);
 const excuseOf = (mutant) => excuses.find((row) => explains(row, mutant));
 const chosen = [...mutants.keys()].slice(1).filter((id) => concerns(mutants[id].file, mutants[id].kind));

@@ -80,7 +80,6 @@ class endpoint : private connection {
   // byte_machine
 
   bool wants_input() const noexcept { return !undecided() && !unasked() && connection::wants_input(); }
-  void receive(bytes in, instant t) noexcept;
   event next() noexcept;
   instant deadline() const noexcept;
   void advance(instant t) noexcept;
@@ -88,6 +87,7 @@ class endpoint : private connection {
   using connection::gather;
   using connection::lend_output;
   using connection::park;
+  using connection::receive;
   using connection::receive_eof;
   using connection::receive_room;
   using connection::transport;
@@ -204,13 +204,6 @@ inline http_response endpoint::response() const noexcept {
 inline void endpoint::abort() noexcept {
   connection::abort();
   if (opening_ != nullptr) opening_->at = stage::reported;  // an open that is not told yet never will be
-}
-
-inline void endpoint::receive(bytes in, instant t) noexcept {
-  if (current() == state::connecting)
-    pipe_.receive(in, t, with_->limit);
-  else
-    connection::receive(in, t);
 }
 
 inline event endpoint::next() noexcept {
