@@ -6,6 +6,7 @@
 
 #include "plain_codec.hpp"
 #include "support/catch.hpp"
+#include "support/dies.hpp"
 #include "support/machine_driver.hpp"
 
 using namespace purews;
@@ -335,6 +336,9 @@ TEST_CASE("7692 7.2.2: what comes of a little input is delivered whole, and noth
   CHECK(e.what == kind::message);
   CHECK(e.payload.size() == 1000);
   CHECK(codec.decodes > 1);
+  codec.idle = true;
+  d.feed(test::hex("c2 01 61"));
+  CHECK(dies([&] { d.next({.codec = &codec}); }));
 }
 
 TEST_CASE("7692 8 D-39: what a message may become grows with what came of it, without overflow", "[hazard-01]") {

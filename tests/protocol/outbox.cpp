@@ -4,6 +4,7 @@
 #include "plain_codec.hpp"
 #include "purews/protocol/connection.hpp"
 #include "support/catch.hpp"
+#include "support/dies.hpp"
 #include "support/machine_driver.hpp"
 
 using namespace purews;
@@ -186,6 +187,14 @@ TEST_CASE("7692 6.1: a control frame that waits is not compressed") {
   std::vector<unsigned> begins;
   for (test::parsed_frame const& f : test::parse_frames(p.loop.output)) begins.push_back(f.first);
   CHECK(begins == std::vector<unsigned>{0xC1, 0xC1, 0x89});
+}
+
+TEST_CASE("a connection takes one codec") {
+  test::plain_codec codec, other;
+  options const with;
+  connection c(role::server, with, instant{});
+  REQUIRE(c.use(codec) == refusal::none);
+  CHECK(dies([&] { static_cast<void>(c.use(other)); }));
 }
 
 TEST_CASE("what waits when a connection is aborted is lost") {

@@ -12,6 +12,7 @@ namespace test {
 struct plain_codec final : purews::message_codec {
   std::size_t growth = 1;
   bool fails = false;  // to encode
+  bool idle = false;   // takes and makes nothing, which is a bug
   int decodes = 0;
   int encodes = 0;
   int forgets = 0;
@@ -20,6 +21,7 @@ struct plain_codec final : purews::message_codec {
 
   purews::decoded decode(purews::bytes_view in, purews::bytes out, purews::fragment position) noexcept override {
     ++decodes;
+    if (idle) return {};
     for (std::byte const b : in) made.append(growth, static_cast<char>(b));
     std::size_t const size = made.size() < out.size() ? made.size() : out.size();
     purews::copy_bytes(out.data(), purews::as_bytes(made).first(size));

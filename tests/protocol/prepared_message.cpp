@@ -80,6 +80,7 @@ TEST_CASE("a prepared message may be shared between threads", "[hazard-43]") {
 TEST_CASE("only text and binary messages can be prepared") {
   for (opcode const op : {opcode::continuation, opcode::close, opcode::ping, opcode::pong})
     CHECK(dies([op] { prepared_message(op, {}); }));
+  CHECK(dies([] { prepared_message().add_variant(7, 4, {}); }));  // memory ran out when it was made
 }
 
 TEST_CASE("a variant of a prepared message is made once") {
