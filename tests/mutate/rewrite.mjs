@@ -8,7 +8,7 @@
 //   drop           one operand of && or || is left out
 //   edge           < becomes <=, and so on
 //   unchecked      a precondition (PUREWS_ASSERT) is not checked
-// Left alone: what is decided at compile time, std::is_constant_evaluated() too, and what only Microsoft's compiler sees.
+// Left alone: what is decided at compile time, std::is_constant_evaluated() too, and what only MSVC compiles.
 // It is no parser of C++: it relies on the layout of clang-format, where operators have spaces and templates have none.
 
 const token = new RegExp(
