@@ -173,14 +173,17 @@ const explains = (row, mutant) =>
 const excuseOf = (mutant) => excuses.find((row) => explains(row, mutant));
 const chosen = [...mutants.keys()].slice(1).filter((id) => concerns(mutants[id].file, mutants[id].kind));
 const outcomes = new Map();
-let done = 0;
+const survived = (id) => /survived|not reached/.test(outcomes.get(id));
 await inParallel(chosen, async (id) => {
   // An explained survivor is not worth the slow cases; that it still survives the quick ones is.
-  outcomes.set(id, await judge(id, excuseOf(mutants[id]) ? 1 : tiers.length));
-  if (++done % 200 === 0) console.log(`${done} of ${chosen.length}`);
+  const excuse = excuseOf(mutants[id]);
+  outcomes.set(id, await judge(id, excuse ? 1 : tiers.length));
+  const { file, line, function: where, text, kind } = mutants[id];
+  if (survived(id) && !excuse)
+    console.log(`include/purews/${file}:${line}: ${outcomes.get(id)}: ${where}: ${text}: ${kind}`);
+  if (outcomes.size % 200 === 0) console.log(`${outcomes.size} of ${chosen.length}`);
 });
 
-const survived = (id) => /survived|not reached/.test(outcomes.get(id));
 const survivors = chosen.filter(survived);
 const open = survivors.filter((id) => !excuseOf(mutants[id]));
 const isStale = (row) => {
@@ -190,10 +193,6 @@ const isStale = (row) => {
 const stale = excuses.filter(isStale);
 const counts = {};
 for (const how of outcomes.values()) counts[how] = (counts[how] ?? 0) + 1;
-for (const id of open) {
-  const { file, line, function: where, text, kind } = mutants[id];
-  console.log(`include/purews/${file}:${line}: ${outcomes.get(id)}: ${where}: ${text}: ${kind}`);
-}
 for (const row of stale) console.log(`docs/testing.md: does not survive: ${Object.values(row).join(' | ')}`);
 console.log(Object.entries(counts).map(([how, n]) => `${n} ${how}`).join(', '));
 console.log(`${chosen.length} mutants, ${survivors.length} survivors, ${open.length} of them not explained; ` +

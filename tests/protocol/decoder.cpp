@@ -351,9 +351,11 @@ TEST_CASE("7692 8 D-39: what a message may become grows with what came of it, wi
   // 2^33 bytes are announced, of which each may become 2^31.
   limits const all{.message_bytes_max = UINT64_MAX, .inflate_ratio_max = 1U << 31};
   fed_decoder announced(role::client, {.limit = all});
-  announced.feed(test::join(test::hex("c2 7f 0000000200000000"), octets(1000)));
-  CHECK(announced.next({.codec = &codec}).what == kind::none);
-  CHECK(codec.made.empty());
+  announced.feed(test::hex("c2 7f 0000000200000000"));
+  for (int i = 0; i < 700; ++i) {
+    CHECK(announced.next({.codec = &codec}).what == kind::none);
+    announced.feed(octets(1));
+  }
 
   fed_decoder huge(role::client, {.limit = all});
   huge.feed(test::hex("c2 7f 4000000000000000"));
