@@ -306,7 +306,7 @@ TEST_CASE("misuse of an encoder ends the program") {
   CHECK(with(role::client, {}, [](sender& s) { static_cast<void>(s.message(opcode::text, "no entropy")); }));
   CHECK(with(role::server, good, [](sender& s) { static_cast<void>(s.message(opcode::ping, "")); }));
   CHECK(with(role::server, good, [](sender& s) { static_cast<void>(s.message(opcode::continuation, "")); }));
-  CHECK(with(role::server, good, [](sender& s) { static_cast<void>(s.piece(opcode::close, "", fragment::more)); }));
+  CHECK(with(role::server, good, [](sender& s) { static_cast<void>(s.piece(opcode::close, "", fragment::last)); }));
   CHECK(
       with(role::server, good, [](sender& s) { static_cast<void>(s.coder.control(s.out, opcode::text, {}, s.with)); }));
   CHECK(with(role::server, good, [](sender& s) {  // an empty one, because memory ran out when it was made
