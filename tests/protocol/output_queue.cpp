@@ -200,7 +200,10 @@ TEST_CASE("misuse of the output queue ends the program") {
     append(q, data(8));
     q.consume(21);
   }));
-  CHECK(queue_and([&](output_queue& q) { static_cast<void>(q.append_pong(octets(126), nullptr)); }));
+  CHECK(queue_and([&](output_queue& q) {  // a ping too long to be remembered
+    for (std::size_t i = 0; i < output_queue::pongs_max; ++i) add_pong(q, "p");
+    static_cast<void>(q.append_pong(octets(126), nullptr));
+  }));
   CHECK_FALSE(queue_and([&](output_queue& q) {
     q.gather(spans);
     q.consume(0);
