@@ -252,3 +252,13 @@ TEST_CASE("memory: the room of a long message is given back, and a history that 
   CHECK(heap::calls == 0);
   codec->destroy();
 }
+
+TEST_CASE("memory: a compressor that begins anew as before takes no memory") {
+  deflater machine;
+  REQUIRE(machine.begin(15, {}));
+  heap::start();
+  REQUIRE(machine.begin(15, {}));
+  CHECK(heap::calls == 0);
+  REQUIRE(machine.begin(14, {}));
+  CHECK(heap::calls > 0);
+}
