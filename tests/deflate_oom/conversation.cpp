@@ -243,6 +243,10 @@ TEST_CASE("memory: the room of a long message is given back, and a history that 
   for (std::byte& b : noise) b = static_cast<std::byte>(random());
   encode(noise);
   CHECK(heap::used <= usual);
+  encode(as_bytes("short"));
+  heap::start();
+  encode(as_bytes("short"));
+  CHECK(heap::calls == 0);  // a short one's room is kept
 
   test::octets const empty = test::hex("00");
   std::byte out[16];
@@ -251,6 +255,17 @@ TEST_CASE("memory: the room of a long message is given back, and a history that 
   codec->trim();
   CHECK(heap::calls == 0);
   codec->destroy();
+}
+
+TEST_CASE("memory: a shared message is compressed for the first connection, and costs the next ones nothing") {
+  permessage_deflate const deflate({.kept_max = 0});
+  prepared_message const shared(opcode::text, as_bytes("text text text text"));
+  message_codec* const codecs[] = {deflate.make_codec(role::server, {}), deflate.make_codec(role::server, {})};
+  CHECK(codecs[0]->share(shared));
+  heap::start();
+  CHECK(codecs[1]->share(shared));
+  CHECK(heap::calls == 0);
+  for (message_codec* const codec : codecs) codec->destroy();
 }
 
 TEST_CASE("memory: a compressor that begins anew as before takes no memory") {
