@@ -348,6 +348,12 @@ TEST_CASE("7692 8 D-39: what a message may become grows with what came of it, wi
   grows.feed(test::peer_frame(role::client, 0xC2, octets(10'000)));
   CHECK(grows.next({.codec = &codec}).payload.size() == 1'000'000);
 
+  // The ratio allows no more than there may be at all.
+  fed_decoder bounded(role::client, {.limit = {.message_bytes_max = 1000, .inflate_ratio_max = 1000}});
+  bounded.feed(test::peer_frame(role::client, 0xC2, octets(11)));
+  CHECK(bounded.next({.codec = &codec}).fault == error::message_too_big);
+  codec.made.clear();
+
   // 2^33 bytes are announced, of which each may become 2^31.
   limits const all{.message_bytes_max = UINT64_MAX, .inflate_ratio_max = 1U << 31};
   fed_decoder announced(role::client, {.limit = all});

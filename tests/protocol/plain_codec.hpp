@@ -11,8 +11,9 @@ namespace test {
 /// and belongs to the test: destroy() does not free it.
 struct plain_codec final : purews::message_codec {
   std::size_t growth = 1;
-  bool fails = false;  // to encode
-  bool idle = false;   // takes and makes nothing, which is a bug
+  bool fails = false;             // to encode
+  bool idle = false;              // takes and makes nothing, which is a bug
+  mutable std::size_t asked = 0;  // the size of the last message of which wants() was to judge
   int decodes = 0;
   int encodes = 0;
   int forgets = 0;
@@ -29,7 +30,10 @@ struct plain_codec final : purews::message_codec {
     bool const done = position == purews::fragment::last && made.empty();
     return {.consumed = in.size(), .produced = size, .finished = done};
   }
-  bool wants(std::size_t, purews::compression how) const noexcept override { return how != purews::compression::off; }
+  bool wants(std::size_t size, purews::compression how) const noexcept override {
+    asked = size;
+    return how != purews::compression::off;
+  }
   encoded encode(purews::bytes_view payload, purews::fragment) noexcept override {
     ++encodes;
     return {.payload = payload, .done = !fails};
