@@ -220,6 +220,12 @@ TEST_CASE("4.1: a fault of an answer is where its line begins, behind the interi
   b.receive(before + "no colon\r\n\r\n");
   CHECK(b.events() == lines{described(error::head_syntax)});
   CHECK(b.machine.fault_offset() == before.size());
+
+  bench whole(client, sample);
+  connect(whole.machine);
+  whole.receive(before + "Connection: close\r\n\r\n");
+  CHECK(whole.events() == lines{described(error::answer_connection)});
+  CHECK(whole.machine.fault_offset() == 0);  // no line of it is to blame
 }
 
 TEST_CASE("9110 15.2: up to eight interim answers are skipped [K-06]") {

@@ -106,6 +106,18 @@ TEST_CASE("a conflated message takes the place of the one with the same key") {
   CHECK(rest_of(q) == texts{"price 1, later", "between", "2", "end"});
 }
 
+TEST_CASE("a message that is replaced or popped takes nothing of the others with it") {
+  message_queue q;
+  REQUIRE(q.push(message("kept")));
+  REQUIRE(q.push(message("old", overflow::conflate, 1)));
+  REQUIRE(q.push(message("between")));
+  CHECK(q.replace(message("new", overflow::conflate, 1)) == message_queue::replacement::done);
+  REQUIRE(q.push(message("end")));
+  q.pop();
+  CHECK(q.droppable_bytes() == 3);
+  CHECK(rest_of(q) == texts{"new", "between", "end"});
+}
+
 TEST_CASE("what is left in a queue is freed with it") {
   prepared_message const shared(opcode::text, as_bytes("shared"));
   message_queue q;

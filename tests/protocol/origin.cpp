@@ -66,6 +66,7 @@ TEST_CASE("6454 6.2: what is not an origin is recognised when a configuration is
   for (char const* const bad : {"null", "", "good.com", "https://good.com/", "https://user@good.com", "https://",
                                 "ht tp://good.com", "https://good.com:0"})
     CHECK_FALSE(parse_origin(bad).valid());
+  CHECK(parse_origin("app://local").port() == 0);
 }
 
 TEST_CASE("H-34: a request without Origin passes only without a cookie", "[hazard-69]") {

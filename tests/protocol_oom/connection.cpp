@@ -389,6 +389,20 @@ TEST_CASE("out of memory: an end behind lost output is at once, whatever was ask
   heap::fails_at = 0;
   p.lend_output({});
   heap::start();
+  CHECK_FALSE(p.finishing());
   p.finish(ending::shut_first);
   CHECK(p.transport() == transport_action::close);
+}
+
+TEST_CASE("memory: a variant of a shared message lives as long as anybody holds it") {
+  std::size_t const before = heap::used;
+  {
+    prepared_message kept;
+    {
+      prepared_message const shared(opcode::text, as_bytes("shared"));
+      kept = shared.add_variant(7, 4, as_bytes("packed"));
+    }
+    CHECK(as_text(kept.payload()) == "packed");
+  }
+  CHECK(heap::used == before);
 }
