@@ -27,6 +27,8 @@ TEST_CASE("7692 7.2.1 D-41: the tail is cut off, exactly once, and the empty mes
   CHECK(pack(machine, "") == test::hex("00"));
   CHECK(pack(machine, "Hello") == test::hex("f200110000"));  // the RFC's example of a history
   CHECK(pack(machine, "", fragment::more).empty());
+  machine.note({});  // nothing was told, nothing is forgotten
+  CHECK(pack(machine, "Hello").size() < hello.size());
 }
 
 TEST_CASE("7692 7.2.1 D-41, D-42, D-43: zlib alone reads every message back, at every window and effort",

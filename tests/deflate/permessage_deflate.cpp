@@ -360,6 +360,8 @@ TEST_CASE("7692 7.2.2: what is wrong first in the text is reported, however the 
       {"00 0200fdff 6161 07", error::deflate_data},                      // text, then no DEFLATE
       {"00 0c00f3ff 616161616161616161ff6161 00", error::invalid_utf8},  // a byte 0xFF, then more than 10 bytes
       {"00 0c00f3ff 616161616161616161616161 07", error::message_too_big},
+      {"00 0c00f3ff 61616161616161616161ff61 00", error::message_too_big},    // more than 10 bytes, the next is 0xFF
+      {"00 0d00f2ff 6161616161616161616161ff61 00", error::message_too_big},  // or the one after that
   };
   permessage_deflate const deflate;
   for (wrong const& w : list) {
@@ -390,4 +392,17 @@ TEST_CASE("a connection that is aborted while the rest of a compressed message w
   bytes_view spans[4];
   CHECK(c.gather(spans) == 0);
   CHECK(c.transport() == transport_action::close);
+}
+
+TEST_CASE("7692 7.2.1: a compressor is not given back inside of a message") {
+  permessage_deflate const deflate;
+  message_codec* const codec = deflate.make_codec(role::server, {});
+  REQUIRE(codec != nullptr);
+  for (fragment const position : {fragment::more, fragment::last}) {
+    REQUIRE(codec->encode(as_bytes("part"), position).done);
+    codec->settle(position);
+    codec->trim();
+    CHECK(deflate.pool().kept_deflaters() == (position == fragment::last ? 1U : 0U));
+  }
+  codec->destroy();
 }

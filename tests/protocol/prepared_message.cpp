@@ -80,4 +80,14 @@ TEST_CASE("a prepared message may be shared between threads", "[hazard-43]") {
 TEST_CASE("only text and binary messages can be prepared") {
   for (opcode const op : {opcode::continuation, opcode::close, opcode::ping, opcode::pong})
     CHECK(dies([op] { prepared_message(op, {}); }));
+  CHECK(dies([] { prepared_message().add_variant(7, 4, {}); }));  // memory ran out when it was made
+}
+
+TEST_CASE("a variant of a prepared message is made once") {
+  prepared_message const shared(opcode::text, as_bytes("shared"));
+  CHECK_FALSE(shared.variant(7));
+  prepared_message const first = shared.add_variant(7, 4, as_bytes("packed"));
+  CHECK(shared.add_variant(7, 4, as_bytes("packed")).frame().data() == first.frame().data());
+  CHECK(shared.variant(7).frame().data() == first.frame().data());
+  CHECK(shared.add_variant(8, 4, as_bytes("packed")).frame().data() != first.frame().data());
 }

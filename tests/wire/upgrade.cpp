@@ -3,6 +3,7 @@
 #include "purews/wire/upgrade.hpp"
 
 #include <string>
+#include <vector>
 
 #include "support/catch.hpp"
 
@@ -69,6 +70,14 @@ TEST_CASE("H-33: the number of subprotocols is bounded", "[hazard-52]") {
   CHECK(valid_subprotocols("Sec-WebSocket-Protocol: " + list + "\r\n"));
   CHECK_FALSE(valid_subprotocols("Sec-WebSocket-Protocol: " + list + "one-more\r\n"));
   CHECK_FALSE(valid_subprotocols("Sec-WebSocket-Protocol: b" + std::string(8000, ' ') + "x\r\n"));
+}
+
+TEST_CASE("K-01: a client offers no more subprotocols than a server takes", "[hazard-52]") {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i <= subprotocols_max; ++i) names.push_back("p" + std::to_string(i));
+  std::vector<std::string_view> const offers(names.begin(), names.end());
+  CHECK(are_subprotocols(std::span(offers).first(subprotocols_max)));
+  CHECK_FALSE(are_subprotocols(offers));
 }
 
 TEST_CASE("H-40: extensions in several lines are one list, and malformed ones are recognised") {

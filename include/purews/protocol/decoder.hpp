@@ -153,15 +153,15 @@ inline bytes decoder::receive_room() noexcept {
   return room.size() > wanted ? room.first(wanted) : room;
 }
 
-// The fields of a frame that show in its first two bytes. Anything wrong with them is reported before the rest of
-// the header is looked at, so that the way in which the input was cut cannot change what is reported.
+// The fields of a frame that show in its first two bytes, but for what read_frame_header() finds. Anything wrong with
+// them is reported before the rest of the header is looked at, so that the way in which the input was cut cannot change
+// what is reported.
 inline error decoder::check_start(unsigned first, unsigned second, reserved_bits allowed) const noexcept {
   error const fault = first_byte_errors.of[static_cast<int>(where_)][static_cast<int>(allowed)][first];
   if (fault != error::none) return fault;
   bool const masked = (second & 0x80U) != 0;
   // RFC 6455 5.1: "The server MUST close the connection upon receiving a frame that is not masked", and the reverse.
   if (masked != (own_ == role::server)) return masked ? error::masked_frame : error::unmasked_frame;
-  if ((first & 0x8U) != 0 && (second & 0x7FU) > control_payload_bytes_max) return error::control_too_long;
   return error::none;
 }
 
@@ -195,7 +195,6 @@ inline bool decoder::read_header(input& in, options const& with, attachments con
       copy_bytes(carry_ + carried_, in.unread().first(taken));
       in.drop(taken);
       carried_ = static_cast<std::uint8_t>(carried_ + taken);
-      if (carried_ < 2) continue;
       fault = check_start(std::to_integer<unsigned>(carry_[0]), std::to_integer<unsigned>(carry_[1]), allowed);
       if (fault != error::none) return false;
     }
