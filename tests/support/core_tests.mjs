@@ -18,7 +18,7 @@ export const measured = ['wire', 'protocol', 'deflate'].filter((name) =>
 );
 
 // The folders of tests/ whose programs test them, the cheapest first.
-export const programs = ['wire', 'protocol_oom', 'protocol', 'deflate', 'deflate_oom', 'vectors', 'sim', 'exhaustive'].filter((name) =>
+export const programs = ['wire', 'protocol_oom', 'protocol', 'deflate', 'vectors', 'sim', 'exhaustive'].filter((name) =>
   existsSync(join(root, 'tests', name)),
 );
 
