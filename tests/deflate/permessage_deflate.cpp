@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "purews/deflate/permessage_deflate.hpp"
 
+#include <thread>
+
 #include "protocol/endpoint_harness.hpp"
 #include "support.hpp"
 #include "support/dies.hpp"
@@ -220,6 +222,46 @@ TEST_CASE("a shared message is compressed once, and later messages may refer to 
   CHECK(wires[0] == wires[1]);
   CHECK(wires[0] == wires[2]);
   CHECK(wires[0].size() < text.size());
+}
+
+TEST_CASE("one extension, its pool and a shared message serve connections of several threads", "[hazard-43]") {
+  constexpr unsigned threads_count = 4;
+  permessage_deflate const deflate({.kept_max = 2});
+  options const with{.entropy = test::zero_entropy, .extension = &deflate};
+  std::vector<prepared_message> broadcasts;
+  std::mt19937 random(3);
+  for (int i = 0; i < 40; ++i) broadcasts.emplace_back(opcode::text, as_bytes(test::some_text(random, 300)));
+  std::vector<int> wrong(threads_count);
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < threads_count; ++t)
+    threads.emplace_back([t, &deflate, &with, &broadcasts, &wrong] {
+      for (std::uint8_t const bits : {std::uint8_t{15}, std::uint8_t{10}}) {
+        connection server(role::server, with, test::birth);
+        connection client(role::client, with, test::birth);
+        deflate_parameters const agreed{{context::takeover, bits}, {context::takeover, bits}};
+        wrong[t] += server.use(*deflate.make_codec(role::server, agreed)) != refusal::none;
+        wrong[t] += client.use(*deflate.make_codec(role::client, agreed)) != refusal::none;
+        for (prepared_message const& shared : broadcasts) {
+          wrong[t] += server.send(shared) != refusal::none;
+          wrong[t] += server.send(as_text(shared.payload()).substr(0, 100)) != refusal::none;
+          bytes_view spans[8];
+          test::octets wire;
+          for (bytes_view const span : std::span(spans).first(server.gather(spans)))
+            wire.insert(wire.end(), span.begin(), span.end());
+          server.consume_output(wire.size(), test::birth);
+          client.receive(wire, test::birth);
+          wrong[t] += client.next().text() != as_text(shared.payload());
+          wrong[t] += client.next().text() != as_text(shared.payload()).substr(0, 100);
+          client.park();
+        }
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  CHECK(wrong == std::vector<int>(threads_count));
+  for (prepared_message const& shared : broadcasts) {
+    CHECK(shared.variant(15).rsv() == 4);
+    CHECK(shared.variant(10).rsv() == 4);
+  }
 }
 
 TEST_CASE("7692 8: a message may be left uncompressed, and short ones are", "[hazard-46]") {

@@ -32,6 +32,7 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/sim/link.hpp", "tests/sim/parts.cpp"},
     {"include/purews/sim/trace.hpp", "tests/sim/parts.cpp"},
     {"include/purews/sim/host.hpp", "tests/sim/pair.cpp"},
+    {"include/purews/sim/poisoned.hpp", "tests/sim/pair.cpp"},
     {"include/purews/sim/world.hpp", "tests/sim/pair.cpp"},
     // Small parts of the loops, tested together; and what every loop shares, tested as a behaviour of all of them.
     {"include/purews/loop/address.hpp", "tests/loop/socket.cpp"},

@@ -308,9 +308,9 @@ inline event decoder::compressed_piece(input& in, options const& with, message_c
     }
     bool const ends = frame_.fin && part.size() == left_;
     if (part.empty() && left_ != 0) return {};
-    std::uint64_t const wanted = part.size() < 64                   ? 256
-                                 : part.size() * 4 < room_bytes_max ? part.size() * 4
-                                                                    : room_bytes_max;
+    // As much room as has been of use so far, so that a few bytes that become many do not come in as many pieces.
+    std::uint64_t const likely = message_bytes_ > part.size() * 4 ? message_bytes_ : part.size() * 4;
+    std::uint64_t const wanted = likely < 256 ? 256 : likely < room_bytes_max ? likely : room_bytes_max;
     // One byte above the bound tells that it would be passed.
     std::uint64_t const allowed = most - message_bytes_ < wanted ? most - message_bytes_ + 1 : wanted;
     bytes room = assembled_.prepare(static_cast<std::size_t>(allowed));

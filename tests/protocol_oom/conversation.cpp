@@ -1,26 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 // Every allocation of a compressed conversation fails once, zlib's own among them.
-#include "protocol_oom/heap.hpp"
-
-#include <zlib.h>
-
-namespace heap {
-
-/// A z_stream whose memory is counted too. It is as large as zlib's: deflateInit2 compares.
-struct zlib_stream : z_stream {
-  zlib_stream() : z_stream{} {
-    zalloc = [](voidpf, uInt items, uInt size) -> voidpf { return reallocate(nullptr, std::size_t{items} * size); };
-    zfree = [](voidpf, voidpf block) { release(block); };
-  }
-};
-static_assert(sizeof(zlib_stream) == sizeof(z_stream));
-
-}  // namespace heap
-
-#define z_stream heap::zlib_stream
-#include "purews/deflate/permessage_deflate.hpp"
-#undef z_stream
+#include "zlib_heap.hpp"
 
 #include <random>
 
