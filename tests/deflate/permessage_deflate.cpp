@@ -89,7 +89,9 @@ struct peers {
     return true;
   }
   void run() {
-    while (carry(client, server, at_server) | carry(server, client, at_client)) {
+    for (bool moved = true; moved;) {
+      moved = carry(client, server, at_server);
+      moved = carry(server, client, at_client) || moved;
     }
   }
 };

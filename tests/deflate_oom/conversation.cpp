@@ -72,7 +72,9 @@ struct peers {
     return true;
   }
   void run() {
-    while (carry(client, server) | carry(server, client)) {
+    for (bool moved = true; moved;) {
+      moved = carry(client, server);
+      moved = carry(server, client) || moved;
     }
   }
   void say(side& from, std::vector<std::string>& accepted, std::string const& text, compression how) {

@@ -127,6 +127,10 @@ struct session {
     }
     if (also) also();
   }
+  void on_sent(stream& s) noexcept {
+    ++sents;
+    if (at_sent) at_sent(s.machine());
+  }
   void on_end(stream&) noexcept {
     ++ends;
     if (at_end) at_end();
@@ -140,7 +144,9 @@ struct session {
   bool closed = false;
   int calls = 0;
   int ends = 0;
+  int sents = 0;
   purews::callback<void()> also;
+  purews::callback<void(echo_machine&)> at_sent;
   purews::callback<void()> at_end;
   std::unique_ptr<stream> held;
 };

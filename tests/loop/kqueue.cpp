@@ -22,7 +22,7 @@ struct nobody {
   void on_end(stream&) noexcept {}
 };
 
-template class purews::readiness_loop<purews::kqueue_poller>;
+template class purews::event_loop<purews::kqueue_poller>;
 template class purews::readiness_listener<purews::kqueue_loop>;
 template class purews::loop_timer<purews::kqueue_loop>;
 template class purews::loop_watch<purews::kqueue_loop>;

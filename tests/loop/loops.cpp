@@ -9,6 +9,7 @@
 
 #include "harness.hpp"
 #include "purews/loop/default_loop.hpp"
+#include "purews/loop/thread.hpp"
 
 using namespace purews;
 
@@ -257,8 +258,7 @@ TEMPLATE_LIST_TEST_CASE("a socket that is ready both ways is reported both ways"
   TestType loop;
   socket_pair const pair = connect_pair(transport::local);
   interest seen = interest::none;
-  auto watched =
-      loop.watch(pair.ours.number(), interest::read_write, [&](interest what) { seen = seen | what; });
+  auto watched = loop.watch(pair.ours.number(), interest::read_write, [&](interest what) { seen = seen | what; });
   hand{descriptor(::dup(pair.peers.number()))}.send("x");
   CHECK(turn_until(loop, [&] { return seen == interest::read_write; }));
   CHECK(!watched.change(interest::read));
@@ -340,6 +340,64 @@ TEMPLATE_LIST_TEST_CASE("out of descriptors a listener rests instead of spinning
     return turn_until(loop, [&] { return accepted >= 1; }) ? 0 : 15;
   });
   CHECK(code == 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("a loop lives inside another by one descriptor and one time", "", all_loops) {
+  TestType loop;
+  loop.host();
+  loop.run_once(duration{});
+  auto const readable = [&](int milliseconds) {
+    pollfd asked{loop.number(), POLLIN, 0};
+    return ::poll(&asked, 1, milliseconds) == 1;
+  };
+  CHECK(!readable(0));
+  CHECK(loop.next_turn() == never);
+
+  int posted = 0;
+  loop.post([&] { ++posted; });
+  CHECK(readable(5000));
+  loop.run_once(duration{});
+  CHECK(posted == 1);
+
+  int fired = 0;
+  auto timer = loop.after(milliseconds(20), [&] { ++fired; });
+  CHECK(readable(5000));  // the time of the next turn has changed
+  loop.run_once(duration{});
+  CHECK(loop.next_turn() != never);
+  while (fired == 0) {
+    if (steady_now() < loop.next_turn()) {
+      readable(1);
+      continue;
+    }
+    loop.run_once(duration{});
+  }
+  CHECK(loop.next_turn() == never);
+
+  pipe_pair const pipe;
+  int reads = 0;
+  auto const watched = loop.watch(pipe.reading.number(), interest::read, [&](interest) { ++reads; });
+  pipe.write();
+  CHECK(readable(5000));
+  loop.run_once(duration{});
+  CHECK(reads == 1);
+
+  CHECK(!loop.take_stop());
+  loop.stop();
+  CHECK(readable(5000));
+  CHECK(loop.take_stop());
+  CHECK(!loop.take_stop());
+}
+
+TEMPLATE_LIST_TEST_CASE("output from between the turns of a hosted loop asks for one", "", all_loops) {
+  rig<TestType> r;
+  r.loop.host();
+  turns(r.loop, 2);
+  r.ours.machine().send(as_bytes("from outside"));
+  r.ours.held->touch();
+  pollfd asked{r.loop.number(), POLLIN, 0};
+  CHECK(::poll(&asked, 1, 5000) == 1);
+  CHECK(r.loop.next_turn() <= r.loop.now());
+  CHECK(r.until([&] { return r.peer.got == "from outside"; }));
 }
 
 TEMPLATE_LIST_TEST_CASE("misuse of a loop is found", "", all_loops) {

@@ -71,6 +71,28 @@ TEMPLATE_LIST_TEST_CASE("megabytes go through short writes and a slow reader unh
   CHECK(r.ours.machine().queued() == 0);
 }
 
+TEMPLATE_LIST_TEST_CASE("an owner is told when output that had to wait was taken, and may add to it", "", all_loops) {
+  rig<TestType> r;
+  shrink_buffer(r.ours.held->number());
+  r.ours.machine().send("at once");
+  r.ours.held->touch();
+  CHECK(r.until([&] { return r.peer.got == "at once"; }));
+  CHECK(r.ours.sents == 0);
+
+  std::string const text = pattern(1'000'000);
+  r.ours.at_sent = [&](echo_machine& m) {
+    if (m.queued() == 0 && r.peer.got.size() < text.size()) m.send("end");
+  };
+  r.ours.machine().send(text);
+  r.ours.held->touch();
+  turns(r.loop, 3);
+  CHECK(r.ours.sents == 0);
+  CHECK(r.until([&] { return r.peer.got.ends_with("end"); }));
+  CHECK(r.ours.sents > 1);
+  CHECK(r.peer.got.size() == 7 + text.size() + 3);
+  CHECK(rests(r.loop));
+}
+
 TEMPLATE_LIST_TEST_CASE("input is not read while it is not wanted, and is again afterwards", "", all_loops) {
   rig<TestType> r(transport::local, {.queue_high = 100'000});
   shrink_buffer(r.ours.held->number());

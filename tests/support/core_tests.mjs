@@ -18,9 +18,8 @@ export const measured = ['wire', 'protocol', 'deflate'].filter((name) =>
 );
 
 // The folders of tests/ whose programs test them, the cheapest first.
-export const programs = ['wire', 'protocol_oom', 'protocol', 'deflate', 'deflate_oom', 'vectors', 'sim', 'exhaustive'].filter((name) =>
-  existsSync(join(root, 'tests', name)),
-);
+const folders = ['wire', 'protocol_oom', 'protocol', 'deflate', 'deflate_oom', 'vectors', 'sim', 'exhaustive'];
+export const programs = folders.filter((name) => existsSync(join(root, 'tests', name)));
 
 // wire/frame.hpp and the like, sorted.
 export const headers = measured.flatMap((folder) =>

@@ -50,7 +50,7 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/loop/default_loop.hpp", "tests/loop/loops.cpp"},
     {"include/purews/loop/epoll.hpp", "tests/loop/loops.cpp"},
     {"include/purews/loop/listener.hpp", "tests/loop/loops.cpp"},
-    {"include/purews/loop/readiness_loop.hpp", "tests/loop/loops.cpp"},
+    {"include/purews/loop/event_loop.hpp", "tests/loop/loops.cpp"},
     {"include/purews/loop/source.hpp", "tests/loop/loops.cpp"},
     {"include/purews/loop/timer_handle.hpp", "tests/loop/loops.cpp"},
     {"include/purews/loop/watch_handle.hpp", "tests/loop/loops.cpp"},

@@ -3,7 +3,7 @@
 
 #include <sys/epoll.h>
 
-#include "readiness_loop.hpp"
+#include "event_loop.hpp"
 
 namespace purews::inline v0 {
 
@@ -14,7 +14,13 @@ class epoll_poller {
     if (!epoll_) error_ = last_os_error("epoll_create1");
   }
 
+  template <class Loop>
+  using listener_on = readiness_listener<Loop>;
+  template <class Loop, byte_machine Machine, class Owner>
+  using stream_on = readiness_stream<Loop, Machine, Owner>;
+
   os_error error() const noexcept { return error_; }
+  int number() const noexcept { return epoll_.number(); }
   os_error change(int fd, interest from, interest to, loop_source* who) noexcept;
   std::size_t wait(std::span<ready_event> out, std::int64_t milliseconds) noexcept;
 
@@ -36,9 +42,7 @@ class epoll_poller {
 };
 
 inline os_error epoll_poller::change(int fd, interest from, interest to, loop_source* who) noexcept {
-  int const operation = to == interest::none     ? EPOLL_CTL_DEL
-                        : from == interest::none ? EPOLL_CTL_ADD
-                                                 : EPOLL_CTL_MOD;
+  int const operation = to == interest::none ? EPOLL_CTL_DEL : from == interest::none ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
   epoll_event event{};
   event.events = bits_of(to);
   event.data.ptr = who;
@@ -57,6 +61,6 @@ inline std::size_t epoll_poller::wait(std::span<ready_event> out, std::int64_t m
 }
 
 /// The event loop of Linux.
-using epoll_loop = readiness_loop<epoll_poller>;
+using epoll_loop = event_loop<epoll_poller>;
 
 }  // namespace purews::inline v0

@@ -6,7 +6,7 @@
 #include <sys/event.h>
 #include <sys/time.h>
 
-#include "readiness_loop.hpp"
+#include "event_loop.hpp"
 
 namespace purews::inline v0 {
 
@@ -18,7 +18,13 @@ class kqueue_poller {
     if (!kqueue_ || ::fcntl(kqueue_.number(), F_SETFD, FD_CLOEXEC) < 0) error_ = last_os_error("kqueue");
   }
 
+  template <class Loop>
+  using listener_on = readiness_listener<Loop>;
+  template <class Loop, byte_machine Machine, class Owner>
+  using stream_on = readiness_stream<Loop, Machine, Owner>;
+
   os_error error() const noexcept { return error_; }
+  int number() const noexcept { return kqueue_.number(); }
   os_error change(int fd, interest from, interest to, loop_source* who) noexcept;
   std::size_t wait(std::span<ready_event> out, std::int64_t milliseconds) noexcept;
 
@@ -58,6 +64,6 @@ inline std::size_t kqueue_poller::wait(std::span<ready_event> out, std::int64_t 
 }
 
 /// The event loop of macOS and the BSDs.
-using kqueue_loop = readiness_loop<kqueue_poller>;
+using kqueue_loop = event_loop<kqueue_poller>;
 
 }  // namespace purews::inline v0

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "callback.hpp"
-#include "thread.hpp"
 
 namespace purews::inline v0 {
 
-/// What other threads want done on the loop's thread, in the order in which it was posted.
+/// What other threads want done on the loop's thread, in the order in which it was posted. No lock: a thread that posts
+/// changes one pointer, the loop takes all at once and turns them round.
 class post_queue {
  public:
   post_queue() noexcept = default;
@@ -31,18 +31,14 @@ class post_queue {
 
   node* take_all() noexcept;
 
-  mutex mutex_;
-  node* first_ = nullptr;
-  node** end_ = &first_;
+  node* last_ = nullptr;  // atomic: the newest, and each leads to the one before it
 };
 
 inline bool post_queue::push(callback<void()> task) {
   node* const added = new node{static_cast<callback<void()>&&>(task)};
-  lock_guard const lock(mutex_);
-  bool const was_empty = first_ == nullptr;
-  *end_ = added;
-  end_ = &added->next;
-  return was_empty;
+  added->next = __atomic_load_n(&last_, __ATOMIC_RELAXED);
+  while (!__atomic_compare_exchange_n(&last_, &added->next, added, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) continue;
+  return added->next == nullptr;
 }
 
 inline void post_queue::run() noexcept {
@@ -65,12 +61,18 @@ inline void post_queue::clear() noexcept {
   }
 }
 
+/// All of them, the oldest first.
 inline post_queue::node* post_queue::take_all() noexcept {
-  lock_guard const lock(mutex_);
-  node* const all = first_;
-  first_ = nullptr;
-  end_ = &first_;
-  return all;
+  if (__atomic_load_n(&last_, __ATOMIC_RELAXED) == nullptr) return nullptr;
+  node* newest = __atomic_exchange_n(&last_, nullptr, __ATOMIC_ACQUIRE);
+  node* oldest = nullptr;
+  while (newest != nullptr) {
+    node* const before = newest->next;
+    newest->next = oldest;
+    oldest = newest;
+    newest = before;
+  }
+  return oldest;
 }
 
 }  // namespace purews::inline v0

@@ -72,7 +72,7 @@ class loop_source : private mark_link, public timer_node {
 
  private:
   template <class Poller>
-  friend class readiness_loop;
+  friend class event_loop;
 
   int number_;
   interest interest_ = interest::none;

@@ -13,9 +13,11 @@ enum class transport_start : std::uint8_t { connected, connecting };
 /// One non-blocking socket and its machine on a readiness loop: reads into the machine, sends what it has, closes when
 /// it says so, wakes it at its deadline. It owns no buffer. 56 bytes beside the machine, 16 in the loop.
 ///
-/// The owner has two functions, which the loop calls and no function of the stream does; both must not throw:
+/// The owner has three functions, which the loop calls and no function of the stream does; they must not throw:
 ///   on_events(stream)  the machine was given something: drain machine().next() until none, or park(). The stream must
 ///                      not be destroyed here; other streams may be.
+///   on_sent(stream)    the socket has taken some of the output that had to wait for it. May be left out; the stream
+///                      must not be destroyed here.
 ///   on_end(stream)     once, at the end: the socket is closed, what was unsent is lost, events may still be drained.
 ///                      The stream may be destroyed here.
 /// A stream may be destroyed at any other time, too; then on_end is not called.
@@ -69,6 +71,7 @@ class readiness_stream final : public loop_source {
   void take(bytes received) noexcept;
   void end_of_input() noexcept;
   void notify() noexcept;
+  void notify_sent() noexcept;
   void broke(int code, operation what) noexcept;
 
   bool settle() noexcept;
@@ -80,12 +83,14 @@ class readiness_stream final : public loop_source {
   char const* operation_name() const noexcept;
 
   bool connecting_ : 1 = false;
-  bool busy_ : 1 = false;      ///< in the owner's hands
-  bool lent_ : 1 = false;      ///< the loop's send buffer is with the machine
-  bool blocked_ : 1 = false;   ///< the socket takes no more: waits until it is writable
-  bool eof_ : 1 = false;       ///< the machine was told of the end
-  bool broken_ : 1 = false;    ///< nothing can be sent any more
-  bool shut_ : 1 = false;      ///< shutdown() was called
+  bool busy_ : 1 = false;     ///< in the owner's hands
+  bool lent_ : 1 = false;     ///< the loop's send buffer is with the machine
+  bool blocked_ : 1 = false;  ///< the socket takes no more: waits until it is writable
+  bool waited_ : 1 = false;   ///< output had to wait, and was not all sent since
+  bool moved_ : 1 = false;    ///< some of that was sent, and the owner not told
+  bool eof_ : 1 = false;      ///< the machine was told of the end
+  bool broken_ : 1 = false;   ///< nothing can be sent any more
+  bool shut_ : 1 = false;     ///< shutdown() was called
   bool aborting_ : 1 = false;
   bool ended_ : 1 = false;
   operation failed_in_ : 2 = operation::connect;
@@ -206,6 +211,17 @@ void readiness_stream<Loop, Machine, Owner>::notify() noexcept {
 }
 
 template <class Loop, byte_machine Machine, class Owner>
+void readiness_stream<Loop, Machine, Owner>::notify_sent() noexcept {
+  waited_ = blocked_;
+  moved_ = false;
+  if constexpr (requires { owner_.on_sent(*this); }) {
+    busy_ = true;
+    owner_.on_sent(*this);
+    busy_ = false;
+  }
+}
+
+template <class Loop, byte_machine Machine, class Owner>
 void readiness_stream<Loop, Machine, Owner>::broke(int code, operation what) noexcept {
   broken_ = true;
   if (failure_ != 0) return;
@@ -217,7 +233,11 @@ void readiness_stream<Loop, Machine, Owner>::broke(int code, operation what) noe
 template <class Loop, byte_machine Machine, class Owner>
 bool readiness_stream<Loop, Machine, Owner>::settle() noexcept {
   loop_.unmark(*this);
-  bool const sent_all = flush();
+  bool sent_all = flush();
+  if (moved_) {
+    notify_sent();
+    sent_all = flush();  // what the owner has made of it
+  }
   if (lent_) machine_.lend_output({});
   lent_ = false;
   // With input wanted, what came before the transport broke is read first; then recv() tells of the end.
@@ -247,7 +267,9 @@ bool readiness_stream<Loop, Machine, Owner>::flush() noexcept {
     io_result const sent = send_spans(number(), {spans, count});
     machine_.consume_output(sent.count, loop_.now());
     if (sent.error != 0 && !sent.would_block()) broke(sent.error, operation::send);
+    moved_ = moved_ || (waited_ && sent.count != 0);
     blocked_ = !broken_ && sent.count < total;
+    waited_ = waited_ || blocked_;
     if (sent.count < total) return false;
   }
   loop_.mark(*this);  // it is the turn of the others
@@ -276,10 +298,14 @@ bool readiness_stream<Loop, Machine, Owner>::end() noexcept {
 template <class Loop, byte_machine Machine, class Owner>
 char const* readiness_stream<Loop, Machine, Owner>::operation_name() const noexcept {
   switch (failed_in_) {
-    case operation::connect: return "connect";
-    case operation::receive: return "recv";
-    case operation::send: return "send";
-    case operation::change: break;
+    case operation::connect:
+      return "connect";
+    case operation::receive:
+      return "recv";
+    case operation::send:
+      return "send";
+    case operation::change:
+      break;
   }
   return "change";
 }

@@ -13,36 +13,46 @@
 namespace purews::inline v0 {
 
 /// What a loop asks of the kernel: which descriptors are ready. Level-triggered. `from` and `to` are never equal; a
-/// descriptor without interest is unknown to the kernel, so that a broken one cannot wake the loop for ever.
+/// descriptor without interest is unknown to the kernel, so that a broken one cannot wake the loop for ever. One that
+/// completes operations as well says with serve() what was completed.
 template <class P>
-concept readiness_poller = requires(P& p, P const& c, int fd, interest i, loop_source* who,
-                                    std::span<ready_event> out, std::int64_t milliseconds) {
-  { c.error() } noexcept -> std::same_as<os_error>;
-  { p.change(fd, i, i, who) } noexcept -> std::same_as<os_error>;
-  { p.wait(out, milliseconds) } noexcept -> std::same_as<std::size_t>;  // -1: no limit. 0 events after a signal
+concept loop_poller = requires(P& p, P const& c, int fd, interest i, loop_source* who, std::span<ready_event> out,
+                               std::int64_t milliseconds) {
+  { c.error() }
+  noexcept->std::same_as<os_error>;
+  { c.number() }
+  noexcept->std::same_as<int>;  // readable when wait() would find something
+  { p.change(fd, i, i, who) }
+  noexcept->std::same_as<os_error>;
+  { p.wait(out, milliseconds) }
+  noexcept->std::same_as<std::size_t>;  // -1: no limit. 0 events after a signal
 };
 
-/// An event loop over a kernel that says which descriptors are ready. One thread runs it, and everything on it belongs
-/// to that thread; only post() and stop() are for all. What is on it (streams, listeners, watches, timers) must be
-/// destroyed before it (asserted).
+/// An event loop over what the kernel reports. One thread runs it, and everything on it belongs to that thread; only
+/// post() and stop() are for all. What is on it (streams, listeners, watches, timers) must be destroyed before it
+/// (asserted).
 ///
 /// A turn: wait, serve what is ready, run what was posted, fire timers, flush what was touched. Owners and callbacks
 /// are called from a turn only, never from inside one of the functions below, and must not throw.
+///
+/// It can live inside the loop of somebody else (Asio, libuv, a toolkit): call host(), then make a turn, run_once of no
+/// time, whenever number() is readable and at next_turn(). Ask for next_turn() again after each turn; what is done
+/// between turns makes number() readable.
 template <class Poller>
-class readiness_loop {
-  static_assert(readiness_poller<Poller>);
+class event_loop {
+  static_assert(loop_poller<Poller>);
 
  public:
-  using timer_handle = loop_timer<readiness_loop>;
-  using watch_handle = loop_watch<readiness_loop>;
-  using listener = readiness_listener<readiness_loop>;
+  using timer_handle = loop_timer<event_loop>;
+  using watch_handle = loop_watch<event_loop>;
+  using listener = typename Poller::template listener_on<event_loop>;
   template <byte_machine Machine, class Owner>
-  using stream = readiness_stream<readiness_loop, Machine, Owner>;
+  using stream = typename Poller::template stream_on<event_loop, Machine, Owner>;
 
-  readiness_loop() noexcept;
-  readiness_loop(readiness_loop const&) = delete;
-  readiness_loop& operator=(readiness_loop const&) = delete;
-  ~readiness_loop();
+  event_loop() noexcept;
+  event_loop(event_loop const&) = delete;
+  event_loop& operator=(event_loop const&) = delete;
+  ~event_loop();
 
   /// Why the loop cannot run: ask once after construction. With an error, run() returns at once.
   os_error error() const noexcept { return error_; }
@@ -55,6 +65,9 @@ class readiness_loop {
 
   /// Ends run() after the turn that it is in, or the next run() at once. Any thread, async-signal-safe.
   void stop() noexcept;
+
+  /// Whether stop() was called, since this was asked: for who makes the turns.
+  bool take_stop() noexcept { return __atomic_exchange_n(&stop_, false, __ATOMIC_ACQUIRE); }
 
   /// Runs `task` on the loop's thread, in a later turn; tasks keep their order. What is left when the loop is
   /// destroyed is destroyed without being run. Any thread; throws only std::bad_alloc.
@@ -74,6 +87,17 @@ class readiness_loop {
     return watch_handle(*this, fd, what, static_cast<callback<void(interest)>&&>(ready));
   }
 
+  // Inside another loop.
+
+  /// From now on somebody else's loop makes the turns.
+  void host() noexcept { hosted_ = true; }
+
+  /// A descriptor that is readable when a turn has something to do; it stays the loop's.
+  int number() const noexcept { return poller_.number(); }
+
+  /// When a turn must be made, even if number() does not become readable: a time in the past, or never.
+  instant next_turn() const noexcept { return marked_.alone() ? timers_.next() : instant{}; }
+
   // What follows is for the sources: streams, listeners, and whoever writes another kind.
 
   /// Makes room for `source`. On an error nothing has changed.
@@ -87,9 +111,9 @@ class readiness_loop {
   [[nodiscard]] os_error change(loop_source& source, interest what) noexcept;
 
   /// Sets, moves or drops the deadline of `source`. It fires in a later turn than this. Precondition: attached.
-  void arm(loop_source& source, instant when) noexcept { timers_.arm(source, later(when)); }
+  void arm(loop_source& source, instant when) noexcept;
   /// The same, but leaves an earlier deadline as it is: on_timer() is to look at the real one.
-  void arm_earlier(loop_source& source, instant when) noexcept { timers_.arm_earlier(source, later(when)); }
+  void arm_earlier(loop_source& source, instant when) noexcept;
   void disarm(loop_source& source) noexcept { timers_.disarm(source); }
 
   /// Calls on_marked() at the end of this turn; if it has begun to end, of the next. Precondition: attached.
@@ -100,6 +124,8 @@ class readiness_loop {
   /// so that the echo of what was received fits.
   bytes receive_buffer() const noexcept { return buffers_.data().first(buffer_bytes); }
   bytes send_buffer() const noexcept { return buffers_.data().last(buffer_bytes); }
+
+  Poller& poller() noexcept { return poller_; }
 
  private:
   static constexpr std::size_t buffer_bytes = 256U << 10;
@@ -117,6 +143,10 @@ class readiness_loop {
   /// A deadline that fires after this turn, so that a turn always ends.
   instant later(instant when) const noexcept { return when > now_ ? when : instant{now_.ns + 1}; }
   std::int64_t wait_milliseconds(duration timeout) const noexcept;
+  /// Between turns of a hosted loop: asks for one.
+  void ask_for_turn() noexcept {
+    if (hosted_ && !turning_) waker_.wake();
+  }
   void serve_ready() noexcept;
   void fire_timers() noexcept;
   void serve_marked() noexcept;
@@ -134,13 +164,13 @@ class readiness_loop {
   std::uint32_t batch_at_ = 0;
   std::uint32_t batch_size_ = 0;
   bool stop_ = false;
-  bool posted_ = false;
   bool turning_ = false;
+  bool hosted_ = false;
   ready_event batch_[batch_max];
 };
 
 template <class Poller>
-readiness_loop<Poller>::readiness_loop() noexcept : error_(poller_.error()) {
+event_loop<Poller>::event_loop() noexcept : error_(poller_.error()) {
   if (!error_) error_ = waker_.error();
   if (!error_ && buffers_.data().empty()) error_ = {ENOMEM, "mmap", os_error_kind::system};
   if (!error_) error_ = attach(wake_source_);
@@ -148,45 +178,43 @@ readiness_loop<Poller>::readiness_loop() noexcept : error_(poller_.error()) {
 }
 
 template <class Poller>
-readiness_loop<Poller>::~readiness_loop() {
+event_loop<Poller>::~event_loop() {
   posts_.clear();  // they may hold handles
   detach(wake_source_);
   PUREWS_ASSERT(sources_ == 0);
 }
 
 template <class Poller>
-void readiness_loop<Poller>::run() noexcept {
-  while (!error_ && !__atomic_exchange_n(&stop_, false, __ATOMIC_ACQUIRE)) run_once();
+void event_loop<Poller>::run() noexcept {
+  while (!error_ && !take_stop()) run_once();
 }
 
 template <class Poller>
-void readiness_loop<Poller>::run_once(duration timeout) noexcept {
+void event_loop<Poller>::run_once(duration timeout) noexcept {
   PUREWS_ASSERT(!turning_);
   turning_ = true;
   batch_size_ = static_cast<std::uint32_t>(poller_.wait(batch_, wait_milliseconds(timeout)));
   now_ = steady_now();
   serve_ready();
-  if (__atomic_exchange_n(&posted_, false, __ATOMIC_ACQUIRE)) posts_.run();
+  posts_.run();
   fire_timers();
   serve_marked();
   turning_ = false;
 }
 
 template <class Poller>
-void readiness_loop<Poller>::stop() noexcept {
+void event_loop<Poller>::stop() noexcept {
   __atomic_store_n(&stop_, true, __ATOMIC_RELEASE);
   waker_.wake();
 }
 
 template <class Poller>
-void readiness_loop<Poller>::post(callback<void()> task) {
-  if (!posts_.push(static_cast<callback<void()>&&>(task))) return;
-  __atomic_store_n(&posted_, true, __ATOMIC_RELEASE);
-  waker_.wake();
+void event_loop<Poller>::post(callback<void()> task) {
+  if (posts_.push(static_cast<callback<void()>&&>(task))) waker_.wake();
 }
 
 template <class Poller>
-os_error readiness_loop<Poller>::attach(loop_source& source) noexcept {
+os_error event_loop<Poller>::attach(loop_source& source) noexcept {
   PUREWS_ASSERT(!source.attached_);
   if (error_) return error_;
   if (!timers_.reserve(sources_ + 1)) return {ENOMEM, "realloc", os_error_kind::system};
@@ -196,7 +224,7 @@ os_error readiness_loop<Poller>::attach(loop_source& source) noexcept {
 }
 
 template <class Poller>
-void readiness_loop<Poller>::detach(loop_source& source) noexcept {
+void event_loop<Poller>::detach(loop_source& source) noexcept {
   if (!source.attached_) return;
   // Not left to close(): a copy of the descriptor in a forked child would keep it known to the kernel.
   static_cast<void>(change(source, interest::none));
@@ -210,7 +238,7 @@ void readiness_loop<Poller>::detach(loop_source& source) noexcept {
 }
 
 template <class Poller>
-os_error readiness_loop<Poller>::change(loop_source& source, interest what) noexcept {
+os_error event_loop<Poller>::change(loop_source& source, interest what) noexcept {
   PUREWS_ASSERT(source.attached_);
   if (source.interest_ == what) return {};
   os_error const error = poller_.change(source.number_, source.interest_, what, &source);
@@ -219,21 +247,37 @@ os_error readiness_loop<Poller>::change(loop_source& source, interest what) noex
 }
 
 template <class Poller>
-void readiness_loop<Poller>::mark(loop_source& source) noexcept {
-  PUREWS_ASSERT(source.attached_);
-  mark_link& link = source;
-  if (link.alone()) link.join(marked_);
+void event_loop<Poller>::arm(loop_source& source, instant when) noexcept {
+  instant const before = timers_.next();
+  timers_.arm(source, later(when));
+  if (timers_.next() < before) ask_for_turn();
 }
 
 template <class Poller>
-void readiness_loop<Poller>::unmark(loop_source& source) noexcept {
+void event_loop<Poller>::arm_earlier(loop_source& source, instant when) noexcept {
+  instant const before = timers_.next();
+  timers_.arm_earlier(source, later(when));
+  if (timers_.next() < before) ask_for_turn();
+}
+
+template <class Poller>
+void event_loop<Poller>::mark(loop_source& source) noexcept {
+  PUREWS_ASSERT(source.attached_);
+  mark_link& link = source;
+  if (!link.alone()) return;
+  if (marked_.alone()) ask_for_turn();
+  link.join(marked_);
+}
+
+template <class Poller>
+void event_loop<Poller>::unmark(loop_source& source) noexcept {
   mark_link& link = source;
   link.leave();
 }
 
 /// How long to wait: rounded up, since a turn before the deadline would be in vain.
 template <class Poller>
-std::int64_t readiness_loop<Poller>::wait_milliseconds(duration timeout) const noexcept {
+std::int64_t event_loop<Poller>::wait_milliseconds(duration timeout) const noexcept {
   if (!marked_.alone()) return 0;
   instant const fires = timers_.next();
   if (fires == never && timeout == forever) return -1;
@@ -249,7 +293,7 @@ std::int64_t readiness_loop<Poller>::wait_milliseconds(duration timeout) const n
 }
 
 template <class Poller>
-void readiness_loop<Poller>::serve_ready() noexcept {
+void event_loop<Poller>::serve_ready() noexcept {
   batch_at_ = 0;
   while (batch_at_ < batch_size_) {
     ready_event const event = batch_[batch_at_++];
@@ -258,16 +302,17 @@ void readiness_loop<Poller>::serve_ready() noexcept {
     if (what != interest::none) event.who->on_ready(what);
   }
   batch_at_ = batch_size_ = 0;
+  if constexpr (requires { poller_.serve(now_); }) poller_.serve(now_);
 }
 
 template <class Poller>
-void readiness_loop<Poller>::fire_timers() noexcept {
+void event_loop<Poller>::fire_timers() noexcept {
   while (timer_node* const due = timers_.pop_due(now_)) static_cast<loop_source*>(due)->on_timer();
 }
 
 /// Serves what was marked until now; what is marked meanwhile waits for the next turn, which then does not wait.
 template <class Poller>
-void readiness_loop<Poller>::serve_marked() noexcept {
+void event_loop<Poller>::serve_marked() noexcept {
   mark_link now_marked;
   if (!marked_.alone()) {
     now_marked.join(marked_);
