@@ -2,7 +2,8 @@
 
 # Configures, builds and runs one consumer from nothing: cmake -DCONSUMER= -DPUREWS_SOURCE= -DPUREWS_BINARY= -DWORK=
 # -DGENERATOR= -DCXX= [-DPRETEND_CMAKE=3.16.0] [-DPLANT_LEAK=ON] [-DPROGRAMS="consumer_deflate ..."]
-# [-DFEATURES=deflate] [-DHOSTS=asio] -P. What docs/packaging.md says is done here. PROGRAMS are the consumers that must be there,
+# [-DFEATURES=deflate] [-DHOSTS=asio] -P. What docs/packaging.md says
+# is done here. PROGRAMS are the consumers that must be there,
 # beside those of the protocol and the server.
 cmake_minimum_required(VERSION 3.16...3.30)
 file(REMOVE_RECURSE "${WORK}")
