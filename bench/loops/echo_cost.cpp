@@ -61,7 +61,7 @@ void talk(std::vector<descriptor> const& sockets, work const& w) {
   }
 }
 
-// ---- Streams of purews ------------------------------------------------------------------------------------------------
+// ---- Streams of purews --------------------------------------------------------------------------
 
 template <class Loop>
 struct echo {
@@ -92,7 +92,7 @@ void serve(std::vector<descriptor> sockets) {
   loop.run();
 }
 
-// ---- Asio alone -------------------------------------------------------------------------------------------------------
+// ---- Asio alone ---------------------------------------------------------------------------------
 
 struct asio_echo {
   asio_echo(asio::io_context& context, descriptor adopted) : socket(context) {

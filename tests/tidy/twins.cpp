@@ -48,6 +48,8 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/loop/handover_queue.hpp", "tests/loop/parts.cpp"},
     {"include/purews/loop/thread.hpp", "tests/loop/parts.cpp"},
     {"include/purews/loop/waker.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/basic_asio_loop.hpp", "tests/loop/asio.cpp"},
+    {"include/purews/loop/boost_asio.hpp", "tests/loop/asio.cpp"},
     {"include/purews/loop/default_loop.hpp", "tests/loop/loops.cpp"},
     {"include/purews/loop/epoll.hpp", "tests/loop/loops.cpp"},
     {"include/purews/loop/listener.hpp", "tests/loop/loops.cpp"},
