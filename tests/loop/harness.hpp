@@ -36,7 +36,8 @@ using uring_loops = std::tuple<purews::uring_loop>;
 #else
 using uring_loops = std::tuple<>;
 #endif
-using all_loops = decltype(std::tuple_cat(std::declval<first_loop>(), std::declval<kqueue_loops>(), std::declval<uring_loops>()));
+using all_loops =
+    decltype(std::tuple_cat(std::declval<first_loop>(), std::declval<kqueue_loops>(), std::declval<uring_loops>()));
 
 /// With PUREWS_TEST_KQUEUE the kqueue is libkqueue's over epoll, which asks sockets for their error; that clears it.
 template <class Loop>
@@ -67,7 +68,8 @@ void turns(Loop& loop, int count) {
 }
 
 /// Whether the loop finds nothing to do for 30 ms: a turn that waits cannot return early, except by a signal. Each ring
-/// that was closed before counts as one, when the kernel comes to tidy up behind it; a loop that spins fails every time.
+/// that was closed before counts as one, when the kernel comes to tidy up behind it; a loop that spins fails every
+/// time.
 template <class Loop>
 bool rests(Loop& loop) {
   turns(loop, 3);

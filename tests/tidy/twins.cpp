@@ -54,6 +54,11 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/loop/source.hpp", "tests/loop/loops.cpp"},
     {"include/purews/loop/timer_handle.hpp", "tests/loop/loops.cpp"},
     {"include/purews/loop/watch_handle.hpp", "tests/loop/loops.cpp"},
+    {"include/purews/loop/uring_buffers.hpp", "tests/loop/io_uring.cpp"},
+    {"include/purews/loop/uring_held.hpp", "tests/loop/io_uring.cpp"},
+    {"include/purews/loop/uring_listener.hpp", "tests/loop/io_uring.cpp"},
+    {"include/purews/loop/uring_ring.hpp", "tests/loop/io_uring.cpp"},
+    {"include/purews/loop/uring_stream.hpp", "tests/loop/io_uring.cpp"},
 };
 
 // include/purews/wire/frame.hpp -> tests/wire/frame.cpp
