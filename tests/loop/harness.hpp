@@ -73,7 +73,7 @@ void turns(Loop& loop, int count) {
 template <class Loop>
 bool rests(Loop& loop) {
   turns(loop, 3);
-  for (int tries = 0; tries < 6; ++tries) {
+  for (int tries = 0; tries < 50; ++tries) {
     purews::instant const before = purews::steady_now();
     loop.run_once(purews::milliseconds(30));
     if (purews::steady_now() - before >= purews::milliseconds(29)) return true;
