@@ -56,7 +56,8 @@ void turns(Loop& loop, int count) {
 }
 
 /// Whether the loop finds nothing to do for 30 ms: a turn that waits cannot return early, except by a signal. Each ring
-/// that was closed before counts as one, when the kernel comes to tidy up behind it; a loop that spins fails every time.
+/// that was closed before counts as one, when the kernel comes to tidy up behind it; a loop that spins fails every
+/// time.
 template <class Loop>
 bool rests(Loop& loop) {
   turns(loop, 3);

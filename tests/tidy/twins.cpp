@@ -64,6 +64,11 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/server/options.hpp", "tests/server/server.cpp"},
     {"include/purews/server/shared.hpp", "tests/server/server.cpp"},
     {"include/purews/server/peer.hpp", "tests/server/worker.cpp"},
+    {"include/purews/loop/uring_buffers.hpp", "tests/loop/io_uring.cpp"},
+    {"include/purews/loop/uring_held.hpp", "tests/loop/io_uring.cpp"},
+    {"include/purews/loop/uring_listener.hpp", "tests/loop/io_uring.cpp"},
+    {"include/purews/loop/uring_ring.hpp", "tests/loop/io_uring.cpp"},
+    {"include/purews/loop/uring_stream.hpp", "tests/loop/io_uring.cpp"},
 };
 
 // include/purews/wire/frame.hpp -> tests/wire/frame.cpp

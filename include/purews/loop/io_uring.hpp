@@ -30,10 +30,12 @@ class uring_poller {
   std::size_t wait(std::span<ready_event> out, std::int64_t milliseconds) noexcept;
 
   /// Delivers what was completed.
-  void serve(instant) noexcept { ring_.serve(); }
+  void serve(instant) noexcept {
+    if (!error_) ring_.serve();
+  }
 
-  /// Ends a turn that is not followed by another at once: what it asked for is begun in it, and what that completes at once is
-  /// delivered.
+  /// Ends a turn that is not followed by another at once: what it asked for is begun in it, and what that completes at
+  /// once is delivered.
   void finish() noexcept;
 
   /// Delivers, once in a turn, what has completed since it began.

@@ -11,9 +11,9 @@ namespace purews::inline v0 {
 /// enough, twice as many.
 class uring_buffers {
  public:
-  static constexpr std::size_t buffer_bytes = 64U << 10;
-  static constexpr unsigned buffers_max = 256;
-  static constexpr unsigned buffers_first = 16;
+  static constexpr std::size_t buffer_bytes = 256U << 10;
+  static constexpr unsigned buffers_max = 64;
+  static constexpr unsigned buffers_first = 4;
   static constexpr unsigned short group = 0;
 
   os_error open(uring_ring& ring) noexcept;
@@ -54,7 +54,7 @@ class uring_buffers {
 class uring_rooms {
  public:
   static constexpr std::size_t room_bytes = uring_buffers::buffer_bytes;
-  static constexpr unsigned rooms_max = 256;
+  static constexpr unsigned rooms_max = 64;
 
   os_error error() const noexcept {
     return memory_.data().empty() ? os_error{ENOMEM, "mmap", os_error_kind::system} : os_error{};

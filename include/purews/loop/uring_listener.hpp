@@ -97,6 +97,7 @@ void uring_listener<Loop>::resume() noexcept {
 
 template <class Loop>
 void uring_listener<Loop>::close() noexcept {
+  if (number() < 0) return;
   loop_.detach(*this);
   loop_.poller().ring().cancel_now(*target_);
   descriptor const closes(take_number());

@@ -184,6 +184,7 @@ inline os_error uring_ring::open() noexcept {
     return {result == -EINVAL ? EOPNOTSUPP : -result, "io_uring_setup", os_error_kind::system};
   }
   ::fcntl(ring_.ring_fd, F_SETFD, FD_CLOEXEC);
+  io_uring_ring_dontfork(&ring_);  // a child that used it would write into the parent's queues
   // recv and accept that go on cannot be asked for; SEND_ZC came with the same kernel.
   io_uring_probe* const known = io_uring_get_probe_ring(&ring_);
   bool const recent = known != nullptr && io_uring_opcode_supported(known, IORING_OP_SEND_ZC) != 0;

@@ -35,9 +35,15 @@ class uring_stream final : public loop_source {
   Owner& owner() const noexcept { return owner_; }
 
   /// As in readiness_stream.
-  void touch() noexcept;
+  void touch() noexcept {
+    if (attached() && !busy_) loop_.mark(*this);
+  }
   void send_now() noexcept;
-  void abort() noexcept;
+  void abort() noexcept {
+    if (!attached()) return;
+    aborting_ = true;
+    touch();
+  }
   bool ended() const noexcept { return ended_; }
   os_error failure() const noexcept { return {failure_, operation_, os_error_kind::system}; }
 
@@ -52,7 +58,12 @@ class uring_stream final : public loop_source {
     void on_completion(operation which, int result, unsigned flags) noexcept override;
 
     /// Ends the loan; or, without a machine, only takes the room back. Precondition: no send is under way.
-    void end_loan() noexcept;
+    void end_loan() noexcept {
+      if (room.empty()) return;
+      if (machine) machine->lend_output({});
+      loop.poller().rooms().give_back(room);
+      room = {};
+    }
 
     Loop& loop;
     uring_stream* stream;
@@ -66,15 +77,32 @@ class uring_stream final : public loop_source {
   void on_marked() noexcept override { settle(); }
 
   void on_received(int result, unsigned flags) noexcept;
-  void on_sent(int result) noexcept;
+  void on_sent(int result) noexcept {
+    consume(target_->gathered, result > 0 ? static_cast<std::size_t>(result) : 0, result < 0 ? -result : 0);
+    target_->end_loan();
+    settle();
+  }
   void on_polled() noexcept;
 
   void take(bytes received) noexcept;
   void take_held() noexcept;
   void input_ended(int code) noexcept;
-  void end_of_input() noexcept;
-  void notify() noexcept;
-  void broke(int code, char const* what) noexcept;
+  void end_of_input() noexcept {
+    eof_ = true;
+    machine().receive_eof(loop_.now());
+    notify();
+  }
+  void notify() noexcept {
+    busy_ = true;
+    owner_.on_events(*this);
+    busy_ = false;
+  }
+  void broke(int code, char const* what) noexcept {
+    broken_ = true;
+    if (failure_ != 0) return;
+    failure_ = static_cast<std::uint16_t>(code);
+    operation_ = what;
+  }
 
   bool settle() noexcept;
   bool obey() noexcept;
@@ -106,8 +134,6 @@ class uring_stream final : public loop_source {
   uring_held held_;
 };
 
-// ---- What its owner calls ----------------------------------------------------------------------------------------
-
 template <class Loop, byte_machine Machine, class Owner>
 uring_stream<Loop, Machine, Owner>::~uring_stream() {
   PUREWS_ASSERT(!busy_);
@@ -125,11 +151,6 @@ os_error uring_stream<Loop, Machine, Owner>::start(transport_start from) noexcep
   connecting_ = from == transport_start::connecting;
   loop_.mark(*this);
   return {};
-}
-
-template <class Loop, byte_machine Machine, class Owner>
-void uring_stream<Loop, Machine, Owner>::touch() noexcept {
-  if (attached() && !busy_) loop_.mark(*this);
 }
 
 /// By calls of its own: the room that it is to make in the machine's queue is needed before the turn ends.
@@ -150,15 +171,6 @@ void uring_stream<Loop, Machine, Owner>::send_now() noexcept {
 }
 
 template <class Loop, byte_machine Machine, class Owner>
-void uring_stream<Loop, Machine, Owner>::abort() noexcept {
-  if (!attached()) return;
-  aborting_ = true;
-  touch();
-}
-
-// ---- What the loop calls -----------------------------------------------------------------------------------------
-
-template <class Loop, byte_machine Machine, class Owner>
 void uring_stream<Loop, Machine, Owner>::target::on_completion(operation which, int result, unsigned flags) noexcept {
   bool const listens = stream != nullptr && !stream->ended_;
   if (which == operation::receive) {
@@ -172,14 +184,6 @@ void uring_stream<Loop, Machine, Owner>::target::on_completion(operation which, 
   } else if (listens) {
     stream->on_polled();
   }
-}
-
-template <class Loop, byte_machine Machine, class Owner>
-void uring_stream<Loop, Machine, Owner>::target::end_loan() noexcept {
-  if (room.empty()) return;
-  if (machine) machine->lend_output({});
-  loop.poller().rooms().give_back(room);
-  room = {};
 }
 
 /// Looks for input before it advances: what has arrived may be what the deadline asks for.
@@ -220,13 +224,6 @@ void uring_stream<Loop, Machine, Owner>::on_received(int result, unsigned flags)
   settle();
 }
 
-template <class Loop, byte_machine Machine, class Owner>
-void uring_stream<Loop, Machine, Owner>::on_sent(int result) noexcept {
-  consume(target_->gathered, result > 0 ? static_cast<std::size_t>(result) : 0, result < 0 ? -result : 0);
-  target_->end_loan();
-  settle();
-}
-
 /// The socket is writable, or broken.
 template <class Loop, byte_machine Machine, class Owner>
 void uring_stream<Loop, Machine, Owner>::on_polled() noexcept {
@@ -242,8 +239,6 @@ void uring_stream<Loop, Machine, Owner>::on_polled() noexcept {
   }
   settle();
 }
-
-// ---- Input -------------------------------------------------------------------------------------------------------
 
 template <class Loop, byte_machine Machine, class Owner>
 void uring_stream<Loop, Machine, Owner>::take(bytes received) noexcept {
@@ -273,28 +268,6 @@ void uring_stream<Loop, Machine, Owner>::input_ended(int code) noexcept {
   if (!held_.empty()) return held_.end(code);
   if (code != 0) broke(code, "recv");
   if (!eof_) end_of_input();
-}
-
-template <class Loop, byte_machine Machine, class Owner>
-void uring_stream<Loop, Machine, Owner>::end_of_input() noexcept {
-  eof_ = true;
-  machine().receive_eof(loop_.now());
-  notify();
-}
-
-template <class Loop, byte_machine Machine, class Owner>
-void uring_stream<Loop, Machine, Owner>::notify() noexcept {
-  busy_ = true;
-  owner_.on_events(*this);
-  busy_ = false;
-}
-
-template <class Loop, byte_machine Machine, class Owner>
-void uring_stream<Loop, Machine, Owner>::broke(int code, char const* what) noexcept {
-  broken_ = true;
-  if (failure_ != 0) return;
-  failure_ = static_cast<std::uint16_t>(code);
-  operation_ = what;
 }
 
 // ---- Output, and what the machine wants --------------------------------------------------------------------------
