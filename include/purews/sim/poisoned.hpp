@@ -5,8 +5,9 @@
 
 namespace purews::inline v0::sim {
 
-/// A machine that destroys what it has lent: the payload of an event is filled with 0xDD when next(), park() or receive()
-/// ends its time. Who keeps a view for too long reads rubbish at once, not only when the loop happens to use the room again.
+/// A machine that destroys what it has lent: the payload of an event is filled with 0xDD when next(), park() or
+/// receive() ends its time. Who keeps a view for too long reads rubbish at once, not only when the loop happens to use
+/// the room again.
 template <byte_machine Machine>
 class poisoned : public Machine {
  public:
