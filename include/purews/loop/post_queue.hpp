@@ -36,9 +36,11 @@ class post_queue {
 
 inline bool post_queue::push(callback<void()> task) {
   node* const added = new node{static_cast<callback<void()>&&>(task)};
-  added->next = __atomic_load_n(&last_, __ATOMIC_RELAXED);
-  while (!__atomic_compare_exchange_n(&last_, &added->next, added, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) continue;
-  return added->next == nullptr;
+  node* before = __atomic_load_n(&last_, __ATOMIC_RELAXED);
+  do {
+    added->next = before;
+  } while (!__atomic_compare_exchange_n(&last_, &before, added, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+  return before == nullptr;  // not from the node, which may have been run and deleted by now
 }
 
 inline void post_queue::run() noexcept {
