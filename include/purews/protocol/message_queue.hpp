@@ -135,8 +135,11 @@ inline message_queue::node* message_queue::make(outgoing const& what) noexcept {
   void* const memory = allocate_bytes(sizeof(node) + what.payload.size());
   if (memory == nullptr) return nullptr;
   auto* const made = new (memory) node{nullptr, what.size(), what.op, what.first, what.last, what.how, {}};
-  if (what.shared != nullptr) made->shared = *what.shared;
-  copy_bytes(made->own(), what.payload);
+  if (what.shared != nullptr) {
+    made->shared = *what.shared;
+  } else {
+    copy_bytes(made->own(), what.payload);
+  }
   return made;
 }
 
