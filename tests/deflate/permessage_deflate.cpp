@@ -91,7 +91,9 @@ struct peers {
     return true;
   }
   void run() {
-    while (carry(client, server, at_server) | carry(server, client, at_client)) {
+    for (bool more = true; more;) {
+      more = carry(client, server, at_server);
+      more = carry(server, client, at_client) || more;
     }
   }
 };

@@ -53,7 +53,9 @@ struct peers {
     return true;
   }
   void run() {
-    while (carry(client, server) | carry(server, client)) {
+    for (bool more = true; more;) {
+      more = carry(client, server);
+      more = carry(server, client) || more;
     }
   }
   void say(side& from, std::vector<std::string>& accepted, std::string const& text, compression how) {
