@@ -163,15 +163,15 @@ void server_worker<Loop>::on_inbox() noexcept {
   if (shared_.turn(wanted, going_on)) shed();
 }
 
-/// Ends sessions, those first that keep the most, until enough memory is free or this loop has done its share. Above
-/// the mark at least one loop keeps more than its share, so that all of them one after another free enough.
+/// Ends sessions, those first that keep the most, until enough memory is free or the other loops keep more than this
+/// one. One loop always keeps no less than the average, so that all of them one after another free enough.
 template <class Loop>
 void server_worker<Loop>::shed() noexcept {
-  std::uint64_t const share = shared_.with.memory_bytes_max / 100 * 90 / shared_.with.threads;
-  while (shared_.is_above(90) && kept_ > share) {
+  while (shared_.is_above(90) && kept_ >= shared_.buffered() / shared_.with.threads) {
     peer* largest = nullptr;
     for (peer* p = first_; p != nullptr; p = p->next)
       if (largest == nullptr || p->kept > largest->kept) largest = p;
+    if (largest == nullptr || largest->kept == 0) break;
     counters.add(&server_counters::shed);
     largest->shed = true;
     release(*largest);  // at the end of this turn, in truth
