@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSL-1.0
 
 # Asio without Boost, which has no CMake package of its own: the target asio::asio.
-find_package(asio CONFIG QUIET)
 if(NOT TARGET asio::asio)
+  find_package(asio CONFIG QUIET)
+endif()
+if(TARGET asio::asio)
+  set(asio_FOUND TRUE)
+else()
   find_path(asio_INCLUDE_DIR asio/io_context.hpp)
   mark_as_advanced(asio_INCLUDE_DIR)
   include(FindPackageHandleStandardArgs)

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSL-1.0
 
 # libuv, which has a CMake package only since 1.45: the target libuv::uv.
-find_package(libuv CONFIG QUIET)
 if(NOT TARGET libuv::uv)
+  find_package(libuv CONFIG QUIET)
+endif()
+if(TARGET libuv::uv)
+  set(libuv_FOUND TRUE)
+else()
   find_path(libuv_INCLUDE_DIR uv.h)
   find_library(libuv_LIBRARY uv)
   mark_as_advanced(libuv_INCLUDE_DIR libuv_LIBRARY)
