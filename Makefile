@@ -80,7 +80,7 @@ coverage: ## the lines and branches of the core that the tests reach; fails wher
 	@$(with_generator) cmake --preset coverage
 	@node tests/coverage/coverage.mjs
 
-mutate: ## wrong conditions in the core, one by one; fails where no test notices (MUTATE=wire/frame.hpp)
+mutate: ## the checks of the core, disabled one by one; fails where no test notices (MUTATE=wire/frame.hpp)
 	$(deps) build test
 	@$(with_generator) node tests/mutate/mutate.mjs $(MUTATE)
 

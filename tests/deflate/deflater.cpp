@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "purews/deflate/deflater.hpp"
 
+#include <thread>
+#include <vector>
+
 #include "purews/deflate/deflate_pool.hpp"
 #include "support.hpp"
 #include "support/catch.hpp"
@@ -27,6 +30,8 @@ TEST_CASE("7692 7.2.1 D-41: the tail is cut off, exactly once, and the empty mes
   CHECK(pack(machine, "") == test::hex("00"));
   CHECK(pack(machine, "Hello") == test::hex("f200110000"));  // the RFC's example of a history
   CHECK(pack(machine, "", fragment::more).empty());
+  machine.note({});  // nothing was told, nothing is forgotten
+  CHECK(pack(machine, "Hello").size() < hello.size());
 }
 
 TEST_CASE("7692 7.2.1 D-41, D-42, D-43: zlib alone reads every message back, at every window and effort",
@@ -128,4 +133,31 @@ TEST_CASE("a pool hands out what it was given, without history, and keeps no mor
   pool.give(i);
   pool.give(k);
   CHECK(pool.kept_inflaters() == 1);
+}
+
+TEST_CASE("a pool serves several threads: what one holds no other has, and what one gave back begins anew",
+          "[hazard-43]") {
+  constexpr unsigned threads_count = 4;
+  deflate_pool pool(2);
+  std::vector<int> wrong(threads_count);
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < threads_count; ++t)
+    threads.emplace_back([t, &pool, &wrong] {
+      std::mt19937 random(t);
+      for (int i = 0; i < 300; ++i) {
+        std::string const text = test::some_text(random, random() % 500);
+        deflater* const packs = pool.take_deflater(i % 3 == 0 ? 10 : 15, {});
+        inflater* const unpacks = pool.take_inflater();
+        message_codec::encoded const made = packs->encode(as_bytes(text), fragment::last);
+        test::plain_inflate peer(i % 3 == 0 ? 10 : 15);
+        wrong[t] += peer.message({made.payload.begin(), made.payload.end()}) != text ? 1 : 0;
+        pool.give(packs);
+        pool.give(unpacks);
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  CHECK(wrong == std::vector<int>(threads_count));
+  CHECK(pool.kept_deflaters() <= 2);
+  CHECK(pool.kept_inflaters() <= 2);
+  CHECK(pool.kept_deflaters() > 0);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "purews/deflate/permessage_deflate.hpp"
 
+#include <thread>
+
 #include "protocol/endpoint_harness.hpp"
 #include "support.hpp"
 #include "support/dies.hpp"
@@ -222,6 +224,46 @@ TEST_CASE("a shared message is compressed once, and later messages may refer to 
   CHECK(wires[0].size() < text.size());
 }
 
+TEST_CASE("one extension, its pool and a shared message serve connections of several threads", "[hazard-43]") {
+  constexpr unsigned threads_count = 4;
+  permessage_deflate const deflate({.kept_max = 2});
+  options const with{.entropy = test::zero_entropy, .extension = &deflate};
+  std::vector<prepared_message> broadcasts;
+  std::mt19937 random(3);
+  for (int i = 0; i < 40; ++i) broadcasts.emplace_back(opcode::text, as_bytes(test::some_text(random, 300)));
+  std::vector<int> wrong(threads_count);
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < threads_count; ++t)
+    threads.emplace_back([t, &deflate, &with, &broadcasts, &wrong] {
+      for (std::uint8_t const bits : {std::uint8_t{15}, std::uint8_t{10}}) {
+        connection server(role::server, with, test::birth);
+        connection client(role::client, with, test::birth);
+        deflate_parameters const agreed{{context::takeover, bits}, {context::takeover, bits}};
+        wrong[t] += server.use(*deflate.make_codec(role::server, agreed)) != refusal::none;
+        wrong[t] += client.use(*deflate.make_codec(role::client, agreed)) != refusal::none;
+        for (prepared_message const& shared : broadcasts) {
+          wrong[t] += server.send(shared) != refusal::none;
+          wrong[t] += server.send(opcode::binary, shared.payload().first(100)) != refusal::none;
+          bytes_view spans[8];
+          test::octets wire;
+          for (bytes_view const span : std::span(spans).first(server.gather(spans)))
+            wire.insert(wire.end(), span.begin(), span.end());
+          server.consume_output(wire.size(), test::birth);
+          client.receive(wire, test::birth);
+          wrong[t] += client.next().text() != as_text(shared.payload());
+          wrong[t] += client.next().text() != as_text(shared.payload()).substr(0, 100);
+          client.park();
+        }
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  CHECK(wrong == std::vector<int>(threads_count));
+  for (prepared_message const& shared : broadcasts) {
+    CHECK(shared.variant(15).rsv() == 4);
+    CHECK(shared.variant(10).rsv() == 4);
+  }
+}
+
 TEST_CASE("7692 8: a message may be left uncompressed, and short ones are", "[hazard-46]") {
   permessage_deflate const deflate;
   options const with{.extension = &deflate};
@@ -360,6 +402,8 @@ TEST_CASE("7692 7.2.2: what is wrong first in the text is reported, however the 
       {"00 0200fdff 6161 07", error::deflate_data},                      // text, then no DEFLATE
       {"00 0c00f3ff 616161616161616161ff6161 00", error::invalid_utf8},  // a byte 0xFF, then more than 10 bytes
       {"00 0c00f3ff 616161616161616161616161 07", error::message_too_big},
+      {"00 0c00f3ff 61616161616161616161ff61 00", error::message_too_big},    // more than 10 bytes, the next is 0xFF
+      {"00 0d00f2ff 6161616161616161616161ff61 00", error::message_too_big},  // or the one after that
   };
   permessage_deflate const deflate;
   for (wrong const& w : list) {
@@ -390,4 +434,17 @@ TEST_CASE("a connection that is aborted while the rest of a compressed message w
   bytes_view spans[4];
   CHECK(c.gather(spans) == 0);
   CHECK(c.transport() == transport_action::close);
+}
+
+TEST_CASE("7692 7.2.1: a compressor is not given back inside of a message") {
+  permessage_deflate const deflate;
+  message_codec* const codec = deflate.make_codec(role::server, {});
+  REQUIRE(codec != nullptr);
+  for (fragment const position : {fragment::more, fragment::last}) {
+    REQUIRE(codec->encode(as_bytes("part"), position).done);
+    codec->settle(position);
+    codec->trim();
+    CHECK(deflate.pool().kept_deflaters() == (position == fragment::last ? 1U : 0U));
+  }
+  codec->destroy();
 }

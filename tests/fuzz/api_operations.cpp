@@ -4,6 +4,7 @@
 // is fed with raw bytes. api_side.hpp checks each call; here the whole lives are checked, and that each of them ends.
 // Input: options, then one octet for each operation and the octets of its arguments.
 #include "api_side.hpp"
+#include "frames.hpp"
 #include "head_model.hpp"
 
 using namespace purews;
@@ -28,8 +29,8 @@ octets whole_frames(octets const& stream) {
   return {stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 
-// What has left an endpoint: a head, then frames in the right order, at most one Close, and nothing after it.
-void check_output(octets const& output, role own) {
+// The frames in what an endpoint has said, behind its head; none if it did not come to that.
+octets frames_in(octets const& output, role own) {
   std::string_view text = as_text(output);
   fuzz::plain_head head = fuzz::read_plain_head(text);
   if (head.first_line.starts_with("HTTP/1.1 100 ")) {
@@ -37,14 +38,20 @@ void check_output(octets const& output, role own) {
     head = fuzz::read_plain_head(text);
   }
   bool const upgraded = own == role::client || head.first_line.starts_with("HTTP/1.1 101 ");
-  if (head.size == 0 || !upgraded) return;
-  octets const frames = whole_frames(test::octets_of(text.substr(head.size)));
+  return head.size == 0 || !upgraded ? octets{} : test::octets_of(text.substr(head.size));
+}
+
+// They are in the right order, at most one is a Close, and nothing comes after it; only the first frame of a message
+// may have a reserved bit, that of compression.
+void check_frames(octets const& frames, role own, unsigned rsv1) {
   bool inside = false, closed = false;
-  for (test::parsed_frame const& f : test::parse_frames(frames)) {
+  for (test::parsed_frame const& f : test::parse_frames(whole_frames(frames))) {
     unsigned const op = f.first & 0xFU;
+    unsigned const rsv = f.first & 0x70U;
     fuzz::check(!closed, "nothing follows a Close frame");
     fuzz::check(f.masked == (own == role::client), "a client masks, a server does not");
-    fuzz::check((f.first & 0x70U) == 0 && (op <= 2 || (op >= 8 && op <= 10)), "no reserved bit or opcode is sent");
+    fuzz::check(rsv == 0 || (rsv == rsv1 && (op == 1 || op == 2)), "no reserved bit is sent");
+    fuzz::check(op <= 2 || (op >= 8 && op <= 10), "no reserved opcode is sent");
     fuzz::check(op < 8 || (f.first >= 0x80 && f.payload.size() <= 125), "control frames are whole and short");
     fuzz::check(op >= 8 || (op == 0) == inside, "fragments are in order");
     if (op < 8) inside = f.first < 0x80;
@@ -52,14 +59,49 @@ void check_output(octets const& output, role own) {
   }
 }
 
-bool is_prefix(std::vector<std::string> const& part, std::vector<std::string> const& whole) {
-  return part.size() <= whole.size() && std::equal(part.begin(), part.end(), whole.begin());
+// Whether what was heard is the front of what was said, but for what may have been dropped.
+bool follows(std::vector<std::string> const& heard, std::vector<fuzz::said_message> const& said) {
+  std::vector<bool> here(said.size() + 1);  // how many of those that were said may be behind us
+  here[0] = true;
+  for (std::string const& text : heard) {
+    std::vector<bool> next(said.size() + 1);
+    bool reached = false, any = false;
+    for (std::size_t i = 0; i < said.size(); ++i) {
+      reached = reached || here[i];
+      next[i + 1] = reached && said[i].text == text;
+      any = any || next[i + 1];
+      reached = reached && said[i].droppable();
+    }
+    if (!any) return false;
+    here = next;
+  }
+  return true;
+}
+
+// The lines of a record are short, its numbers and places follow from each other, and time does not go back.
+void check_record(flight_recorder const& record) {
+  flight_recorder::entry last[2]{};
+  instant at{};
+  for (std::size_t i = 0; i < record.size(); ++i) {
+    flight_recorder::entry const& e = record[i];
+    flight_recorder::entry& before = last[static_cast<int>(e.way)];
+    fuzz::check(before.number == 0 || e.number == before.number + 1, "frames are counted");
+    std::uint64_t const end = before.offset + frame_header_size(before.length, before.masked) + before.length;
+    fuzz::check(before.number == 0 || e.offset == end, "a frame begins where the one before ends");
+    fuzz::check(e.at >= at, "what is recorded later came later");
+    before = e;
+    at = e.at;
+    test::exact_copy const line(flight_recorder::json_bytes_max);
+    std::size_t const size = flight_recorder::write_json(line.view(), e);
+    fuzz::check(as_text(line.view().first(size)).ends_with("}\n"), "an entry is a line");
+  }
 }
 
 class life {
  public:
   life(options const& with, fuzz::script choices, unsigned flags)
       : choices_(choices),
+        rsv1_(with.extension != nullptr ? 0x40U : 0U),
         paired_((flags & 1U) == 0),
         sides_{{(flags & 2U) != 0 ? role::server : role::client, with},
                {(flags & 2U) != 0 ? role::client : role::server, with}} {}
@@ -88,6 +130,14 @@ class life {
     return {some.begin(), some.end()};
   }
 
+  send_options manner(unsigned what) {
+    if ((what & 64U) == 0) return {};
+    unsigned const flags = choices_.octet();
+    return {.when_full = static_cast<overflow>((flags & 7U) % 5),
+            .key = flags >> 3 & 1U,
+            .compress = static_cast<compression>((flags >> 5) % 3)};
+  }
+
   void operate() {
     unsigned const what = choices_.octet();
     fuzz::api_side& s = paired_ && (what & 1U) != 0 ? sides_[1] : sides_[0];
@@ -113,14 +163,19 @@ class life {
       case 6:
         s.consume(choices_.word(), now_);
         break;
-      case 7:
-        s.send(op, payload());
+      case 7: {
+        send_options const how = manner(what);
+        s.send(op, payload(), how);
         break;
-      case 8:
-        s.send_prepared(op, payload());
+      }
+      case 8: {
+        send_options const how = manner(what);
+        s.send_prepared(op, payload(), how);
         break;
+      }
       case 9:
-        s.send_fragment(op, payload(), (what & 64U) != 0 ? fragment::last : fragment::more);
+        s.send_fragment(op, payload(), (what & 64U) != 0 ? fragment::last : fragment::more,
+                        (what & 128U) != 0 ? compression::off : compression::automatic);
         break;
       case 10:
         s.ping(payload());
@@ -132,6 +187,7 @@ class life {
       }
       case 12:
         if ((what & 192U) == 192U) s.abort();
+        if ((what & 192U) == 64U) s.record();
         break;
       case 13:
         pass(s, choices_.octet());
@@ -203,9 +259,13 @@ class life {
     s.settle();
     s.drain();
     fuzz::check(s.ended || s.aborted, "every end is told");
-    check_output(s.output, s.machine.own_role());
+    check_frames(frames_in(s.output, s.machine.own_role()), s.machine.own_role(), rsv1_);
+    check_record(s.recorder);
     if (!paired_) return;
-    fuzz::check(is_prefix(s.heard, other(s).said), "what is heard is what was said, in order");
+    fuzz::api_side const& peer = other(s);
+    if (s.recorded_from_start) fuzz::check_record(s.recorder, frames_in(peer.output, peer.machine.own_role()));
+    fuzz::check(follows(s.heard, peer.said), "what is heard is what was said, in order");
+    fuzz::check(s.heard.size() + peer.machine.dropped().oldest <= peer.said.size(), "what was dropped is not heard");
     static constexpr error possible[] = {error::none,          error::handshake_timeout, error::pong_timeout,
                                          error::close_timeout, error::write_timeout,     error::answer_status,
                                          error::answer_eof};
@@ -215,6 +275,7 @@ class life {
   }
 
   fuzz::script choices_;
+  unsigned rsv1_;
   bool paired_;
   instant now_{};
   fuzz::api_side sides_[2];
@@ -223,6 +284,7 @@ class life {
 }  // namespace
 
 void fuzz::one_input(bytes_view in) {
+  static permessage_deflate const deflate;
   script choices(in);
   unsigned const flags = choices.octet();
   options with{.entropy = test::zero_entropy};
@@ -231,5 +293,6 @@ void fuzz::one_input(bytes_view in) {
   if ((flags & 16U) != 0) with.limit.queue_bytes_high = 500;
   if ((flags & 32U) != 0) with.limit.linger_bytes_max = 100;
   if ((flags & 64U) != 0) with.timeout.ping = forever;
+  if ((flags & 128U) != 0) with.extension = &deflate;
   life(with, choices, flags).run();
 }

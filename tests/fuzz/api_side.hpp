@@ -3,45 +3,21 @@
 
 #include <memory>
 
-#include "fuzz.hpp"
-#include "purews/protocol/endpoint.hpp"
 #include "support/machine_driver.hpp"
 #include "utf8_model.hpp"
+#include "visible_state.hpp"
 
 namespace fuzz {
 
-/// What may never change by a call that was refused, or came too early.
-struct visible_state {
-  purews::state current;
-  std::size_t queued;
-  purews::instant deadline;
-  purews::transport_action transport;
-  bool wants_input;
+/// A message that was accepted, as the other side will report it, unless it is dropped.
+struct said_message {
+  std::string text;
+  purews::send_options how{};
 
-  explicit visible_state(purews::endpoint const& m)
-      : current(m.current()),
-        queued(m.queued_bytes()),
-        deadline(m.deadline()),
-        transport(m.transport()),
-        wants_input(m.wants_input()) {}
-  friend bool operator==(visible_state const&, visible_state const&) = default;
-  std::string describe() const {
-    return std::string(purews::state_names[static_cast<int>(current)]) + ", " + std::to_string(queued) +
-           " bytes queued, deadline " + std::to_string(deadline.ns) + ", transport " + test::name(transport) +
-           (wants_input ? ", wants input\n" : "\n");
-  }
-  /// Equal, but that the deadline may have moved away.
-  bool only_later(visible_state other) const {
-    bool const later = other.deadline >= deadline;
-    other.deadline = deadline;
-    return later && *this == other;
+  bool droppable() const {
+    return how.when_full == purews::overflow::drop_oldest || how.when_full == purews::overflow::conflate;
   }
 };
-
-/// Ends the program if a promise is broken, and says what the machine was and what it became.
-inline void check(bool kept, std::string_view promise, visible_state const& before, visible_state const& after) {
-  if (!kept) check(kept, promise, before.describe() + after.describe());
-}
 
 /// One endpoint with its loop and its application, which keep the contract and check the other side of it.
 class api_side {
@@ -51,11 +27,13 @@ class api_side {
   api_side(api_side const&) = delete;
   api_side& operator=(api_side const&) = delete;
 
+  purews::flight_recorder recorder{};
   purews::endpoint machine;
   test::octets output{};             ///< all that the socket has taken
-  std::vector<std::string> said{};   ///< messages that were accepted, as the other side will report them
+  std::vector<said_message> said{};  ///< messages that were accepted
   std::vector<std::string> heard{};  ///< messages that were reported
   std::size_t received = 0;          ///< bytes of the peer's output
+  bool recorded_from_start = false;  ///< each frame of the connection was recorded
   purews::error fault = purews::error::none;
   bool ended = false;    ///< a terminal event came
   bool aborted = false;  ///< none will
@@ -152,8 +130,8 @@ class api_side {
     spans_.clear();
     gathered_.clear();
     machine.consume_output(n, t);
-    // The pong of the newest ping may take the place of what has left.
-    check(machine.queued_bytes() + n >= before, "what is not consumed stays queued");
+    // The pong of the newest ping may take the place of what has left; what is compressed becomes less.
+    check(machine.queued_bytes() + n >= before || with_->extension != nullptr, "what is not consumed stays queued");
     if (machine.queued_bytes() == 0)
       stalled_since_ = purews::never;
     else if (n != 0 || stalled_since_ == purews::never)
@@ -165,37 +143,38 @@ class api_side {
 
   // What the application says; each call is refused exactly when it should be.
 
-  void send(purews::opcode op, purews::bytes_view payload) {
+  void send(purews::opcode op, purews::bytes_view payload, purews::send_options const& how) {
     purews::refusal const expected = message_refusal(op == purews::opcode::text && !utf8_model(payload).valid);
-    purews::refusal const why = refused([&] { return machine.send(op, payload); });
-    expect(why, expected);
-    if (why == purews::refusal::none) said.push_back("message " + test::name(op) + " " + test::describe(payload));
+    submit(op, payload, how, expected, [&] { return machine.send(op, payload, how); });
   }
 
-  void send_prepared(purews::opcode op, purews::bytes_view payload) {
+  void send_prepared(purews::opcode op, purews::bytes_view payload, purews::send_options const& how) {
     if (op == purews::opcode::text && !utf8_model(payload).valid) return;  // it is a precondition there
     purews::prepared_message const shared(op, payload);
-    purews::refusal const expected = message_refusal(false);
-    purews::refusal const why = refused([&] { return machine.send(shared); });
-    expect(why, expected);
-    if (why == purews::refusal::none) said.push_back("message " + test::name(op) + " " + test::describe(payload));
+    submit(op, payload, how, message_refusal(false), [&] { return machine.send(shared, how); });
   }
 
-  void send_fragment(purews::opcode op, purews::bytes_view payload, purews::fragment position) {
+  void send_fragment(purews::opcode op, purews::bytes_view payload, purews::fragment position,
+                     purews::compression compress) {
     if (inside_) op = op_;
     test::octets const all = test::join(begun_, test::octets(payload.begin(), payload.end()));
     utf8_verdict const text = utf8_model(all);
     bool const last = position == purews::fragment::last;
     bool const wrong = op == purews::opcode::text && (text.good != all.size() || (last && !text.valid));
-    purews::refusal expected = may_send();
-    if (expected == purews::refusal::none && wrong) expected = purews::refusal::invalid_utf8;
-    purews::refusal const why = refused([&] { return machine.send_fragment(op, payload, position); });
+    purews::refusal expected = purews::refusal::none;
+    if (machine.current() != purews::state::open)
+      expected = purews::refusal::not_open;
+    else if (wrong)
+      expected = purews::refusal::invalid_utf8;
+    else if (full())
+      expected = purews::refusal::queue_full;
+    purews::refusal const why = refused([&] { return machine.send_fragment(op, payload, position, compress); });
     expect(why, expected);
     if (why != purews::refusal::none) return;
     op_ = op;
     inside_ = !last;
     begun_ = last ? test::octets{} : all;
-    if (last) said.push_back("message " + test::name(op) + " " + test::describe(all));
+    if (last) said.push_back({"message " + test::name(op) + " " + test::describe(all)});
   }
 
   void ping(purews::bytes_view payload) {
@@ -245,6 +224,11 @@ class api_side {
            undecided_ ? purews::refusal::none : purews::refusal::not_connecting);
     undecided_ = false;
     drain();
+  }
+
+  void record() {
+    recorded_from_start = recorded_from_start || machine.current() == purews::state::connecting;
+    expect(refused([&] { return machine.record(recorder); }), purews::refusal::none);
   }
 
   void abort() {
@@ -336,15 +320,43 @@ class api_side {
       check(false, "a call is refused exactly when it must be", test::name(got) + ", not " + test::name(expected));
   }
 
-  purews::refusal may_send() const {
-    if (machine.current() != purews::state::open) return purews::refusal::not_open;
-    bool const full = machine.queued_bytes() > with_->limit.queue_bytes_max;
-    return full ? purews::refusal::queue_full : purews::refusal::none;
-  }
+  bool full() const { return machine.queued_bytes() > with_->limit.queue_bytes_max; }
   purews::refusal message_refusal(bool invalid) const {
-    if (purews::refusal const why = may_send(); why != purews::refusal::none) return why;
+    if (machine.current() != purews::state::open) return purews::refusal::not_open;
     if (inside_) return purews::refusal::message_open;
     return invalid ? purews::refusal::invalid_utf8 : purews::refusal::none;
+  }
+
+  // A whole message, which may be dropped, or drop others, or end the connection, if the queue is full.
+  template <class Call>
+  void submit(purews::opcode op, purews::bytes_view payload, purews::send_options const& how, purews::refusal expected,
+              Call const& call) {
+    using enum purews::overflow;
+    bool const over = expected == purews::refusal::none && full();
+    bool const closes = over && how.when_full == close;
+    purews::drop_counts counts = machine.dropped();
+    purews::refusal const why = closes ? call() : refused(call);
+    purews::drop_counts const now = machine.dropped();
+    bool const replaced = how.when_full == conflate && now.conflated != counts.conflated;
+    bool const makes_room = over && how.when_full == drop_oldest && why == purews::refusal::none;
+    bool const dropped = over && how.when_full == drop_newest;
+    if (over && !replaced && !makes_room && !dropped) expected = purews::refusal::queue_full;
+    expect(why, expected);
+    check(!closes || machine.current() == purews::state::closing, "who is too slow is told to go");
+    check(!makes_room || now.oldest > counts.oldest, "room is made by dropping");
+    check(!makes_room || machine.queued_bytes() - payload.size() <= with_->limit.queue_bytes_max, "and enough of it");
+    counts.conflated += replaced ? 1U : 0U;
+    counts.newest += dropped ? 1U : 0U;
+    if (makes_room) counts.oldest = now.oldest;
+    check(now == counts, "each drop is counted");
+    if (why != purews::refusal::none || dropped) return;
+    said_message const message{"message " + test::name(op) + " " + test::describe(payload), how};
+    if (!replaced) return said.push_back(message);
+    // The place that it takes is that of the last of its kind: no other can be waiting.
+    std::size_t i = said.size();
+    while (i != 0 && !(said[i - 1].how.when_full == conflate && said[i - 1].how.key == how.key)) --i;
+    check(i != 0, "a message takes the place of one with its key");
+    said[i - 1] = message;
   }
 
   purews::role own_;

@@ -25,7 +25,8 @@ seconds_of() { ps -o cputimes= -p "$1" 2>/dev/null | tr -d ' ' || true; }
 # `code`.
 run_once() {
   local target=$1 budget=$2 log=$3 pid now
-  local options=(-max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1
+  # The limit is of the wall clock: on a busy machine a program of low priority may get nothing for a long while.
+  local options=(-max_len=4096 -timeout=300 -rss_limit_mb=2048 -print_final_stats=1
     -artifact_prefix="$build/findings/$target/")
   [ ! -f "$here/$target.dict" ] || options+=(-dict="$here/$target.dict")
   "$build/bin/fuzz_$target" "${options[@]}" "$build/corpus/$target" "$here/corpus/$target" >"$log" 2>&1 &

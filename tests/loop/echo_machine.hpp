@@ -30,19 +30,18 @@ class echo_machine {
   int loans = 0;
   int gathers = 0;
   std::size_t largest = 0;  ///< of what came at once
-  std::size_t queued() const noexcept { return queue_.size(); }  ///< what was copied to a queue of its own
+  /// What was copied to a queue of its own.
+  std::size_t queued() const noexcept { return queue_.size() + later_.size(); }
 
-  /// Puts `data` out: into the lent buffer when there is one.
+  /// Puts `data` out: into the lent buffer when there is one. What is gathered stays where it is.
   void send(purews::bytes_view data) noexcept {
-    if (lent_) {
-      if (data.size() <= loan_.size() - used_) {
-        purews::copy_bytes(loan_.data() + used_, data);
-        used_ += data.size();
-        return;
-      }
-      end_loan();
+    if (lent_ && later_.empty() && data.size() <= loan_.size() - used_) {
+      purews::copy_bytes(loan_.data() + used_, data);
+      used_ += data.size();
+      return;
     }
-    queue_.append(purews::as_text(data));
+    if (lent_ && !gathered_) end_loan();
+    (gathered_ ? later_ : queue_).append(purews::as_text(data));
   }
   void send(std::string_view text) noexcept { send(purews::as_bytes(text)); }
 
@@ -106,6 +105,7 @@ class echo_machine {
     n -= from_queue;
     used_ -= n;
     if (n > 0) std::memmove(loan_.data(), loan_.data() + n, used_);
+    if (!later_.empty()) end_loan();
   }
 
   purews::transport_action transport() const noexcept {
@@ -123,9 +123,11 @@ class echo_machine {
  private:
   static constexpr std::size_t piece = 50'000;
 
-  std::size_t unsent() const noexcept { return queue_.size() + used_; }
+  std::size_t unsent() const noexcept { return queued() + used_; }
   void end_loan() noexcept {
     queue_.append(purews::as_text(loan_.first(used_)));
+    queue_.append(later_);
+    later_.clear();
     lent_ = false;
     loan_ = {};
     used_ = 0;
@@ -133,6 +135,7 @@ class echo_machine {
 
   std::string room_;
   std::string queue_;
+  std::string later_;  ///< behind what is gathered
   purews::bytes in_{};
   purews::bytes loan_{};
   std::size_t used_ = 0;

@@ -419,3 +419,25 @@ TEST_CASE("the default loop of this system runs") {
   loop.post([&] { loop.stop(); });
   loop.run();
 }
+
+TEMPLATE_LIST_TEST_CASE("a loop for which descriptors are lacking says so", "", all_loops) {
+  enum { works, refused, wrong };
+  // A child for each number: libuv loses a descriptor when its loop cannot be made.
+  auto const with = [](std::uint64_t more) {
+    return in_child([more] {
+      { TestType const first; }  // libuv aborts when what all its loops share cannot be made
+      descriptor const lowest(::dup(0));
+      rlimit const few{static_cast<std::uint64_t>(lowest.number()) + more, descriptor_limit()};
+      ::setrlimit(RLIMIT_NOFILE, &few);
+      TestType loop;
+      if (!loop.error()) return works;
+      loop.run();  // at once
+      bool const starts = static_cast<bool>(loop.after(seconds(1), [] {}));
+      return loop.error().code == EMFILE && !starts ? refused : wrong;
+    });
+  };
+  CHECK(with(0) == refused);
+  std::uint64_t more = 1;
+  while (more < 16 && with(more) == refused) ++more;
+  CHECK(with(more) == works);
+}

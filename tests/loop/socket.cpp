@@ -55,6 +55,42 @@ connected_pair connect_pair() {
 
 }  // namespace
 
+TEST_CASE("a compact address expands to what it was made from, and a local one loses its path only") {
+  CHECK(sizeof(compact_address) == 24);
+  for (char const* const host : {"127.0.0.1", "192.0.2.7", "::1", "2001:db8::1", "fe80::1%lo"}) {
+    address_list const found = resolve(host, 8080);
+    if (found.empty()) continue;  // a machine without IPv6 has no scopes
+    socket_address const before = *found.begin();
+    socket_address const after = compact_address(before).expand();
+    CHECK(after.size == before.size);
+    CHECK(std::memcmp(&after.storage, &before.storage, before.size) == 0);
+  }
+  CHECK(text(compact_address(local_path("/run/chat.sock")).expand()).view() == "unix:");
+  CHECK(text(local_path("/run/chat.sock")).view() == "unix:/run/chat.sock");
+  CHECK(compact_address().expand().family() == AF_UNSPEC);
+}
+
+TEST_CASE("a local socket is listened on and connected to; a stale one is replaced, anything else is not") {
+  std::string const path = "/tmp/purews-socket-" + std::to_string(::getpid());
+  {
+    listen_result const first = listen_local(path);
+    REQUIRE(first);
+    CHECK(first.bound.path() == path);
+    CHECK(listen_local(path).error.code == EADDRINUSE);
+    CHECK(connect_tcp(first.bound));
+  }
+  CHECK(connect_tcp(local_path(path)).error.code == ECONNREFUSED);
+  CHECK(listen_local(path));
+  ::unlink(path.c_str());
+  { descriptor const file(::open(path.c_str(), O_CREAT | O_WRONLY, 0600)); }
+  CHECK(listen_local(path).error.code == EADDRINUSE);
+  ::unlink(path.c_str());
+  CHECK(listen_local("/nowhere/at/all").error.code == ENOENT);
+  CHECK(listen_local("").error.code == ENAMETOOLONG);
+  CHECK(listen_local(std::string(200, 'x')).error.code == ENAMETOOLONG);
+  CHECK(listen_local(std::string_view("a\0b", 3)).error.code == ENAMETOOLONG);
+}
+
 TEST_CASE("addresses are written as in URLs") {
   CHECK(text(first_of("127.0.0.1", 8080)).view() == "127.0.0.1:8080");
   CHECK(text(first_of("::1", 80)).view() == "[::1]:80");

@@ -258,7 +258,6 @@ TEMPLATE_LIST_TEST_CASE("a reset is the end of the input, with its reason", "", 
   r.peer.socket.reset();
   CHECK(turn_until(r.loop, [&] { return r.ours.ends == 1; }));
   CHECK(r.ours.machine().eofs == 1);
-  if (!errors_survive<TestType>) return;
   CHECK(r.ours.held->failure().code == ECONNRESET);
   CHECK(describe(r.ours.held->failure()).view().starts_with("recv: "));
 }
@@ -299,7 +298,7 @@ TEMPLATE_LIST_TEST_CASE("a machine's own buffer is used where it offers one", ""
   std::string const text = pattern(1000);
   r.peer.send(text);
   CHECK(r.until([&] { return r.peer.got == text; }));
-  CHECK(r.ours.machine().largest == 7);
+  if (asks_for_room<TestType>) CHECK(r.ours.machine().largest == 7);
 }
 
 TEMPLATE_LIST_TEST_CASE("close ends the stream without an event, with or without input", "", all_loops) {
@@ -490,7 +489,6 @@ TEMPLATE_LIST_TEST_CASE("a connection that is refused ends with its reason", "",
   REQUIRE(!client.held->start(transport_start::connecting));
   CHECK(turn_until(loop, [&] { return client.ends == 1; }));
   CHECK(client.machine().eofs == 1);
-  if (!errors_survive<TestType>) return;
   CHECK(client.held->failure().code == ECONNREFUSED);
   CHECK(describe(client.held->failure()).view().starts_with("connect: "));
 }

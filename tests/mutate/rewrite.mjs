@@ -8,6 +8,7 @@
 //   drop           one operand of && or || is left out
 //   edge           < becomes <=, and so on
 //   unchecked      a precondition (PUREWS_ASSERT) is not checked
+// Left alone: what is decided at compile time, std::is_constant_evaluated() too, and what only MSVC compiles.
 // It is no parser of C++: it relies on the layout of clang-format, where operators have spaces and templates have none.
 
 const token = new RegExp(
@@ -23,12 +24,14 @@ const closing = { '(': ')', '[': ']', '{': '}' };
 const assignments = new Set(['=', '+=', '-=', '*=', '/=', '%=', '&=', '|=', '^=', '<<=', '>>=']);
 const edges = { '<': '<=', '<=': '<', '>': '>=', '>=': '>' };
 const comparisons = new Set([...Object.keys(edges), '==', '!=']);
+const microsoft = /^#if defined\(_MSC_VER\)[^\n]*\n[\s\S]*?(?=^#)/gm;
 const unevaluated = new Set(['static_assert', 'sizeof', 'alignas', 'decltype', 'noexcept', 'requires']);
 
 // Nested lists of { text, start, end } and, for brackets, { open, nodes, start, end }.
 function parse(source) {
   const stack = [{ nodes: [] }];
-  for (const found of source.matchAll(token)) {
+  const compiled = source.replace(microsoft, (text) => text.replace(/[^\n]/g, ' '));
+  for (const found of compiled.matchAll(token)) {
     if (found.groups.skip) continue;
     const [text] = found;
     const start = found.index;
@@ -67,6 +70,7 @@ export function rewrite(source, add) {
   const raw = (nodes) => source.slice(from(nodes), to(nodes));
   const spaced = ({ start, end }) => /\s/.test(source[start - 1]) && /\s/.test(source[end]);
   const is = (node, text) => node.text === text && spaced(node);
+  const isOfCompileTime = (nodes) => /^!?std::is_constant_evaluated\(\)$/.test(raw(nodes));
   const insert = (at, text) => edits.push([at, text]);
 
   const on = (nodes, kind) => {
@@ -80,6 +84,7 @@ export function rewrite(source, add) {
 
   // A value that is tested. `kinds` are the mutants of the whole of it.
   function condition(nodes, kinds) {
+    if (isOfCompileTime(nodes)) return;
     const after = [];
     for (const kind of kinds) {
       if (kind === 'never') after.push(['(!', ' && (', on(nodes, kind)]);
@@ -89,6 +94,7 @@ export function rewrite(source, add) {
     for (const [operator, not, dropped] of [['||', '!', '&&'], ['&&', '', '||']]) {
       if (!nodes.some((node) => is(node, operator))) continue;
       for (const operand of split(nodes, operator)) {
+        if (isOfCompileTime(operand)) continue;
         around(operand, `(${not}${on(operand, 'drop')} ${dropped} (`, '))');
         condition(operand, []);
       }

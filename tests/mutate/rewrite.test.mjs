@@ -45,6 +45,11 @@ test('what is decided at compile time stays as it is', () => {
     'g("a > b", \'>\');', 'for (auto const& c : a) g(c);'])
     assert.deepEqual(mutate(body).names, [], body);
   assert.deepEqual(mutate('return a > b;', 'consteval bool f(int a, int b)').names, []);
+  assert.deepEqual(mutate('if (std::is_constant_evaluated()) return;').names, []);
+  assert.deepEqual(mutate('return !std::is_constant_evaluated() && a;').names,
+    ['never !std::is_constant_evaluated() && a', 'always !std::is_constant_evaluated() && a', 'drop a']);
+  const microsoft = '\n#if defined(_MSC_VER) && !defined(__clang__)\nreturn a > b;\n#else\nreturn a < b;\n#endif';
+  assert.deepEqual(mutate(microsoft).names, ['never a < b', 'always a < b', 'edge a < b']);
 });
 
 test('a mutant knows its function and its line', () => {

@@ -2,7 +2,8 @@
 
 # Configures, builds and runs one consumer from nothing: cmake -DCONSUMER= -DPUREWS_SOURCE= -DPUREWS_BINARY= -DWORK=
 # -DGENERATOR= -DCXX= [-DPRETEND_CMAKE=3.16.0] [-DPLANT_LEAK=ON] [-DPROGRAMS="consumer_deflate ..."]
-# [-DFEATURES=deflate] -P. What docs/packaging.md says is done here. PROGRAMS are the consumers that must be there,
+# [-DFEATURES=deflate] [-DHOSTS=asio] -P. What docs/packaging.md says
+# is done here. PROGRAMS are the consumers that must be there,
 # beside those of the protocol and the server.
 cmake_minimum_required(VERSION 3.16...3.30)
 file(REMOVE_RECURSE "${WORK}")
@@ -71,7 +72,7 @@ elseif(CONSUMER STREQUAL "find_package")
       -DPUREWS_BUILD_TESTS=OFF -DPUREWS_BUILD_EXAMPLES=OFF -DPUREWS_BUILD_BENCH=OFF)
   endif()
   install_purews()
-  use_cmake(find_package "-DCMAKE_PREFIX_PATH=${WORK}/prefix" "-DWITHOUT_ZLIB=${WITHOUT_ZLIB}"
+  use_cmake(find_package "-DCMAKE_PREFIX_PATH=${WORK}/prefix" "-DHOSTS=${HOSTS}" "-DWITHOUT_ZLIB=${WITHOUT_ZLIB}"
     "-DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=${WITHOUT_ZLIB}")
 elseif(CONSUMER STREQUAL "pkg_config")
   install_purews()
@@ -89,6 +90,11 @@ elseif(CONSUMER STREQUAL "pkg_config")
     run("${WORK}/app")
   elseif(EXISTS "${WORK}/prefix/share/pkgconfig/purews-deflate.pc")
     message(FATAL_ERROR "there is a file for pkg-config of a component that is none")
+  endif()
+  if(EXISTS "${WORK}/prefix/share/pkgconfig/purews-libuv.pc")
+    file(COPY "${here}/consumer/libuv.cpp" DESTINATION "${WORK}")
+    run("${CMAKE_COMMAND}" -E chdir "${WORK}" sh -e "${here}/commands/pkg_config_libuv.sh")
+    run("${WORK}/app")
   endif()
 elseif(CONSUMER STREQUAL "copy")
   file(COPY "${PUREWS_SOURCE}/include/purews" DESTINATION "${WORK}/third_party")

@@ -191,6 +191,7 @@ TEST_CASE("4.1: extensions are handed on, but not from two headers [K-05]") {
   std::string const line = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
   CHECK(fault_of({.more = line}) == error::none);
   CHECK(fault_of({.more = line + line}) == error::answer_extension);
+  CHECK(fault_of({.more = line + line + "Sec-WebSocket-Protocol: a\r\n"}) == error::answer_subprotocol);  // the first
   std::string const text = answer_lines{.more = line}.text();
   answer_reader reader;
   REQUIRE(reader.parse(as_bytes(text), {}) == http_progress::done);

@@ -431,6 +431,25 @@ TEST_CASE("a cut message is read into its own room", "[hazard-14]") {
   }
 }
 
+TEST_CASE("there is no room for a cut message while input is parked, nor after the end") {
+  connection c(role::client, usual, birth);
+  octets const frame = test::peer_frame(role::client, 0x82, octets(100'000));
+  auto const park = [&](std::ptrdiff_t from, std::ptrdiff_t to) {
+    test::exact_copy const lent(octets(frame.begin() + from, frame.begin() + to));
+    c.receive(lent.view(), birth);
+    c.park();
+  };
+  park(0, 40'000);
+  CHECK(c.next().what == kind::none);
+  CHECK_FALSE(c.receive_room().empty());
+  park(40'000, 50'000);
+  CHECK(c.receive_room().empty());  // what is parked comes first
+  CHECK(c.next().what == kind::none);
+  CHECK_FALSE(c.receive_room().empty());
+  c.abort();
+  CHECK(c.receive_room().empty());
+}
+
 TEST_CASE("what was read into the room may be parked") {
   connection c(role::client, usual, birth);
   octets const payload(100'000, std::byte{'r'});

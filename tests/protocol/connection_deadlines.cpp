@@ -3,6 +3,7 @@
 // What connection.hpp does as time passes. No clock is asked: time is a number.
 #include "purews/protocol/connection.hpp"
 
+#include "plain_codec.hpp"
 #include "support/catch.hpp"
 #include "support/machine_driver.hpp"
 
@@ -435,4 +436,21 @@ TEST_CASE("lifetime: at its end the connection says 1001, up to an eighth early,
     }
     CHECK(last_end - first_end > seconds(500));  // spread
   }
+}
+
+TEST_CASE("idle_codec: a codec that was not used for a while gives its memory back, once") {
+  options with = usual;
+  with.timeout.idle_codec = seconds(2);
+  test::plain_codec codec;
+  timed c(role::server, with);
+  REQUIRE(c.use(codec) == refusal::none);
+  CHECK(c.deadline() == birth + with.timeout.ping);
+  REQUIRE(c.send("text") == refusal::none);
+  c.taken();
+  CHECK(c.deadline() == birth + seconds(2));
+  c.run(just_before(seconds(2)));
+  CHECK(codec.trims == 0);
+  c.run(tick);
+  CHECK(codec.trims == 1);
+  CHECK(c.deadline() == birth + with.timeout.ping);
 }

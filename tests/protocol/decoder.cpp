@@ -4,7 +4,9 @@
 #include <memory>
 #include <random>
 
+#include "plain_codec.hpp"
 #include "support/catch.hpp"
+#include "support/dies.hpp"
 #include "support/machine_driver.hpp"
 
 using namespace purews;
@@ -21,7 +23,7 @@ struct fed_decoder {
     if (!in.lend(fresh->view())) throw std::bad_alloc();
     lent = std::move(fresh);
   }
-  event next() { return coder.next(in, with); }
+  event next(attachments const& has = {}) { return coder.next(in, with, has); }
   std::string next_line() { return test::describe(next()); }
 
   // The events of `bytes`, until there is none or the decoder failed.
@@ -141,6 +143,14 @@ TEST_CASE("the short way for whole messages gives what the long way gives", "[ha
   SUCCEED();
 }
 
+TEST_CASE("5.2: the short way takes no length of eight bytes for one of two", "[hazard-01]") {
+  fed_decoder d(role::client);
+  d.feed(test::join(test::hex("82 7f 00fe000000000000"), octets(300)));
+  event e;
+  CHECK_FALSE(d.coder.next_whole(d.in, d.with, e));
+  CHECK(d.next_line() == "failed 1009 message_too_big");
+}
+
 TEST_CASE("a cut message is assembled once, and its memory given back") {
   fed_decoder d(role::client);
   octets const frame = test::peer_frame(role::client, 0x82, octets(1000, std::byte{'x'}));
@@ -195,6 +205,13 @@ TEST_CASE("the room of a cut message is read into directly, and not copied again
     REQUIRE(e.what == kind::message);
     CHECK(octets(e.payload.begin(), e.payload.end()) == payload);
   }
+}
+
+TEST_CASE("the room of a cut message is as large as what came of it") {
+  fed_decoder d(role::client);
+  octets const frame = test::peer_frame(role::client, 0x82, octets(1'000'000));
+  d.events(octets(frame.begin(), frame.begin() + 10 + 100'000));
+  CHECK(d.coder.receive_room().size() == 100'000);
 }
 
 TEST_CASE("room that was offered need not be used") {
@@ -305,4 +322,48 @@ TEST_CASE("every call makes progress: it consumes, reports, or asks for more", "
       if (!failed) REQUIRE(d.in.empty());
     }
   }
+}
+
+TEST_CASE("7692 7.2.2: what comes of a little input is delivered whole, and nothing is decoded before it came") {
+  test::plain_codec codec{};
+  codec.growth = 100;
+  fed_decoder d(role::client);
+  d.feed(test::hex("c2 0a"));
+  CHECK(d.next({.codec = &codec}).what == kind::none);
+  CHECK(codec.decodes == 0);
+  d.feed(octets(10));
+  event const e = d.next({.codec = &codec});
+  CHECK(e.what == kind::message);
+  CHECK(e.payload.size() == 1000);
+  CHECK(codec.decodes > 1);
+  codec.idle = true;
+  d.feed(test::hex("c2 01 61"));
+  CHECK(dies([&] { d.next({.codec = &codec}); }));
+}
+
+TEST_CASE("7692 8 D-39: what a message may become grows with what came of it, without overflow", "[hazard-01]") {
+  test::plain_codec codec{};
+  codec.growth = 100;
+  fed_decoder grows(role::client, {.limit = {.inflate_ratio_max = 100}});
+  grows.feed(test::peer_frame(role::client, 0xC2, octets(10'000)));
+  CHECK(grows.next({.codec = &codec}).payload.size() == 1'000'000);
+
+  // The ratio allows no more than there may be at all.
+  fed_decoder bounded(role::client, {.limit = {.message_bytes_max = 1000, .inflate_ratio_max = 1000}});
+  bounded.feed(test::peer_frame(role::client, 0xC2, octets(11)));
+  CHECK(bounded.next({.codec = &codec}).fault == error::message_too_big);
+  codec.made.clear();
+
+  // 2^33 bytes are announced, of which each may become 2^31.
+  limits const all{.message_bytes_max = UINT64_MAX, .inflate_ratio_max = 1U << 31};
+  fed_decoder announced(role::client, {.limit = all});
+  announced.feed(test::hex("c2 7f 0000000200000000"));
+  for (int i = 0; i < 700; ++i) {
+    CHECK(announced.next({.codec = &codec}).what == kind::none);
+    announced.feed(octets(1));
+  }
+
+  fed_decoder huge(role::client, {.limit = all});
+  huge.feed(test::hex("c2 7f 4000000000000000"));
+  CHECK(huge.next({.codec = &codec}).what == kind::none);
 }

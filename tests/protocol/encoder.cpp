@@ -4,6 +4,7 @@
 #include <random>
 #include <set>
 
+#include "plain_codec.hpp"
 #include "purews/protocol/decoder.hpp"
 
 #include "support/catch.hpp"
@@ -219,6 +220,30 @@ TEST_CASE("8.1: a code point may be divided between fragments, but not cut off b
   CHECK(s.piece(opcode::text, "\xac", fragment::more) == refusal::invalid_utf8);  // a new message begins anew
 }
 
+TEST_CASE("8.1: what was trusted of a message is no matter for the next one, which is checked") {
+  sender s(role::server);
+  CHECK(s.piece(opcode::text, "\xe2", fragment::more) == refusal::none);
+  s.with.text = outgoing_text::trusted;
+  CHECK(s.piece(opcode::text, "", fragment::last) == refusal::none);
+  s.with.text = outgoing_text::checked;
+  CHECK(s.piece(opcode::text, "x", fragment::last) == refusal::none);
+}
+
+TEST_CASE("7692 6: a message that cannot be compressed is sent as it is, the rest of a compressed one is refused") {
+  test::plain_codec codec;
+  sender s(role::server);
+  outgoing part{.op = opcode::text, .payload = as_bytes("part"), .last = false};
+  CHECK(s.coder.encode(s.out, part, s.with, {.codec = &codec}) == refusal::none);
+  CHECK(codec.asked == SIZE_MAX);  // nobody knows how long it will be
+  codec.fails = true;
+  part.first = false;
+  CHECK(s.coder.encode(s.out, part, s.with, {.codec = &codec}) == refusal::out_of_memory);
+  CHECK(s.taken() == s.frame(0x41, "part"));
+  part.first = true;
+  CHECK(s.coder.encode(s.out, part, s.with, {.codec = &codec}) == refusal::none);
+  CHECK(s.taken() == s.frame(0x01, "part"));
+}
+
 TEST_CASE("5.5: a control frame has at most 125 bytes", "[hazard-15]") {
   for (role const own : roles)
     for (opcode const op : {opcode::ping, opcode::pong, opcode::close}) {
@@ -282,7 +307,7 @@ TEST_CASE("misuse of an encoder ends the program") {
   CHECK(with(role::client, {}, [](sender& s) { static_cast<void>(s.message(opcode::text, "no entropy")); }));
   CHECK(with(role::server, good, [](sender& s) { static_cast<void>(s.message(opcode::ping, "")); }));
   CHECK(with(role::server, good, [](sender& s) { static_cast<void>(s.message(opcode::continuation, "")); }));
-  CHECK(with(role::server, good, [](sender& s) { static_cast<void>(s.piece(opcode::close, "", fragment::more)); }));
+  CHECK(with(role::server, good, [](sender& s) { static_cast<void>(s.piece(opcode::close, "", fragment::last)); }));
   CHECK(
       with(role::server, good, [](sender& s) { static_cast<void>(s.coder.control(s.out, opcode::text, {}, s.with)); }));
   CHECK(with(role::server, good, [](sender& s) {  // an empty one, because memory ran out when it was made

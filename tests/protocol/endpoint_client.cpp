@@ -212,6 +212,22 @@ TEST_CASE("4.1: the answer can be read when it opens the connection, and when it
   }
 }
 
+TEST_CASE("4.1: a fault of an answer is where its line begins, behind the interim ones [K-06]") {
+  std::string const before =
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n";
+  bench b(client, sample);
+  connect(b.machine);
+  b.receive(before + "no colon\r\n\r\n");
+  CHECK(b.events() == lines{described(error::head_syntax)});
+  CHECK(b.machine.fault_offset() == before.size());
+
+  bench whole(client, sample);
+  connect(whole.machine);
+  whole.receive(before + "Connection: close\r\n\r\n");
+  CHECK(whole.events() == lines{described(error::answer_connection)});
+  CHECK(whole.machine.fault_offset() == 0);  // no line of it is to blame
+}
+
 TEST_CASE("9110 15.2: up to eight interim answers are skipped [K-06]") {
   std::string interim;
   for (int i = 0; i < 8; ++i) interim += "HTTP/1.1 " + std::to_string(i % 2 == 0 ? 100 : 103) + " X\r\nA: b\r\n\r\n";

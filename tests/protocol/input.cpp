@@ -76,6 +76,11 @@ TEST_CASE("parking an input that is used up keeps no memory") {
   in.drop(5);
   CHECK(in.park());
   CHECK_FALSE(in.parked());
+  CHECK(in.lend(lent.view()));
+  CHECK(in.park());
+  in.drop(5);
+  CHECK(in.park());  // of what was parked before
+  CHECK_FALSE(in.parked());
 }
 
 TEST_CASE("what is discarded is gone") {

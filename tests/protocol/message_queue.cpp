@@ -46,6 +46,7 @@ TEST_CASE("messages leave a queue as they came, with all that was said of them")
   CHECK(as_text(two.payload) == "two");
   q.pop();
   CHECK(q.front().shared->payload().data() == shared.payload().data());  // by reference
+  CHECK(q.front().payload.empty());
   CHECK(q.front().how.compress == compression::off);
   q.pop();
   CHECK(q.front().op == opcode::close);
@@ -77,11 +78,14 @@ TEST_CASE("only whole messages that allow it are dropped, the oldest first") {
   outgoing ping = message("ping", overflow::drop_oldest);
   ping.op = opcode::ping;
   REQUIRE(q.push(ping));
+  CHECK(q.droppable_bytes() == 3);
   CHECK(q.drop_oldest());
+  CHECK(q.droppable_bytes() == 2);
   CHECK(q.drop_oldest());
   CHECK(q.size() == 4 + 6 + 1 + 4 + 4);
   CHECK(q.drop_oldest());
   CHECK_FALSE(q.drop_oldest());
+  CHECK(q.droppable_bytes() == 0);
   REQUIRE(q.push(message("end")));  // the last one was not the last that was linked
   CHECK(rest_of(q) == texts{"kept", "newest", "part", "ping", "end"});
 }
@@ -97,8 +101,21 @@ TEST_CASE("a conflated message takes the place of the one with the same key") {
   CHECK(q.replace(message("price 3", overflow::conflate, 3)) == none);
   CHECK(q.replace(message("2", overflow::conflate, 2)) == done);  // the last in the list
   CHECK(q.size() == 14 + 7 + 1);
+  CHECK(q.droppable_bytes() == 14 + 1);
   REQUIRE(q.push(message("end")));
   CHECK(rest_of(q) == texts{"price 1, later", "between", "2", "end"});
+}
+
+TEST_CASE("a message that is replaced or popped takes nothing of the others with it") {
+  message_queue q;
+  REQUIRE(q.push(message("kept")));
+  REQUIRE(q.push(message("old", overflow::conflate, 1)));
+  REQUIRE(q.push(message("between")));
+  CHECK(q.replace(message("new", overflow::conflate, 1)) == message_queue::replacement::done);
+  REQUIRE(q.push(message("end")));
+  q.pop();
+  CHECK(q.droppable_bytes() == 3);
+  CHECK(rest_of(q) == texts{"new", "between", "end"});
 }
 
 TEST_CASE("what is left in a queue is freed with it") {

@@ -60,6 +60,15 @@ TEST_CASE("H-34: an Origin passes if scheme, host and port are exactly those of 
   CHECK_FALSE(is_allowed("Origin: https://evil\r\nOrigin: https://good.com\r\n"));
 }
 
+TEST_CASE("6454 6.2: what is not an origin is recognised when a configuration is checked", "[hazard-69]") {
+  for (char const* const good : {"https://good.com", "http://[::1]:8080", "app://local"})
+    CHECK(parse_origin(good).valid());
+  for (char const* const bad : {"null", "", "good.com", "https://good.com/", "https://user@good.com", "https://",
+                                "ht tp://good.com", "https://good.com:0"})
+    CHECK_FALSE(parse_origin(bad).valid());
+  CHECK(parse_origin("app://local").port() == 0);
+}
+
 TEST_CASE("H-34: a request without Origin passes only without a cookie", "[hazard-69]") {
   CHECK(is_allowed(""));
   CHECK_FALSE(is_allowed("Cookie: session=1\r\n"));

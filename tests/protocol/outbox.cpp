@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "purews/protocol/outbox.hpp"
 
+#include "plain_codec.hpp"
 #include "purews/protocol/connection.hpp"
 #include "support/catch.hpp"
+#include "support/dies.hpp"
 #include "support/machine_driver.hpp"
 
 using namespace purews;
@@ -163,6 +165,45 @@ TEST_CASE("5.5.1 C-07: what waits is sent before the answer to the peer's Close,
     CHECK(p.c.transport() == transport_action::shut_write);
     CHECK(p.c.queued_bytes() == 0);
   }
+}
+
+TEST_CASE("5.5: a control frame that waits is as short as any other") {
+  slow_peer p;
+  REQUIRE(p.c.send("first") == refusal::none);
+  REQUIRE(p.c.send("waits", oldest) == refusal::none);
+  CHECK(p.c.ping(test::octets(126)) == refusal::payload_too_long);
+  CHECK(p.c.ping(test::octets(125)) == refusal::none);
+  CHECK(p.texts() == texts{"first", "waits", std::string(125, '\0')});
+}
+
+TEST_CASE("7692 6.1: a control frame that waits is not compressed") {
+  test::plain_codec codec;
+  slow_peer p;
+  REQUIRE(p.c.use(codec) == refusal::none);
+  REQUIRE(p.c.send("first") == refusal::none);
+  REQUIRE(p.c.send("waits") == refusal::none);
+  REQUIRE(p.c.ping() == refusal::none);
+  p.loop.flush();
+  std::vector<unsigned> begins;
+  for (test::parsed_frame const& f : test::parse_frames(p.loop.output)) begins.push_back(f.first);
+  CHECK(begins == std::vector<unsigned>{0xC1, 0xC1, 0x89});
+}
+
+TEST_CASE("a connection takes one codec") {
+  test::plain_codec codec, other;
+  options const with;
+  connection c(role::server, with, instant{});
+  REQUIRE(c.use(codec) == refusal::none);
+  CHECK(dies([&] { static_cast<void>(c.use(other)); }));
+}
+
+TEST_CASE("what waits when a connection is aborted is lost") {
+  slow_peer p;
+  REQUIRE(p.c.send("first") == refusal::none);
+  std::size_t const encoded = p.c.queued_bytes();
+  REQUIRE(p.c.send("waits", oldest) == refusal::none);
+  p.c.abort();
+  CHECK(p.c.queued_bytes() == encoded);
 }
 
 TEST_CASE("no more is encoded than a few system calls take, so that the rest can still be dropped") {

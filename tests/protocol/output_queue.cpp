@@ -200,7 +200,10 @@ TEST_CASE("misuse of the output queue ends the program") {
     append(q, data(8));
     q.consume(21);
   }));
-  CHECK(queue_and([&](output_queue& q) { static_cast<void>(q.append_pong(octets(126), nullptr)); }));
+  CHECK(queue_and([&](output_queue& q) {  // a ping too long to be remembered
+    for (std::size_t i = 0; i < output_queue::pongs_max; ++i) add_pong(q, "p");
+    static_cast<void>(q.append_pong(octets(126), nullptr));
+  }));
   CHECK_FALSE(queue_and([&](output_queue& q) {
     q.gather(spans);
     q.consume(0);
@@ -248,6 +251,33 @@ TEST_CASE("a large shared frame is sent by reference, and kept until it has left
   CHECK(spans[0].data() == where + 4);
   q.consume(0);
   CHECK(take_all(q) == octets(5000, std::byte{'s'}));
+}
+
+TEST_CASE("a shared frame of up to 4 KiB is copied into lent room, a larger one is sent by reference") {
+  std::vector<std::byte> room(16'384);
+  output_queue q;
+  CHECK(q.lend(room));
+  CHECK(q.append(prepared_message(opcode::binary, octets(2000))));
+  CHECK(q.append(prepared_message(opcode::binary, octets(4096 - 4))));
+  prepared_message const large(opcode::binary, octets(4096 - 3));
+  CHECK(q.append(large));
+  bytes_view spans[4];
+  REQUIRE(q.gather(spans) == 2);
+  CHECK(spans[0].data() == room.data());
+  CHECK(spans[0].size() == 2004 + 4096);
+  CHECK(spans[1].data() == large.frame().data());
+  q.consume(spans[0].size() + spans[1].size());
+  CHECK(q.lend({}));
+}
+
+TEST_CASE("room of more than 4 GiB may be lent") {
+  // No byte of it is touched but the first ones, which are all that there is.
+  std::byte first[64]{};
+  output_queue q;
+  CHECK(q.lend({first, static_cast<std::size_t>((std::uint64_t{1} << 32) + 16)}));
+  if (sizeof(std::size_t) > 4) CHECK(q.allocate(64) == first);
+  take_all(q);
+  CHECK(q.lend({}));
 }
 
 TEST_CASE("a shared frame that was not sent is given back with the queue") {
@@ -688,4 +718,14 @@ TEST_CASE("5.4 F-27: pongs between frames keep everything in order while the tra
     CHECK(data_got == data_sent);
     CHECK(pong_texts(got) == numbers(1, pongs));
   }
+}
+
+TEST_CASE("5.4 F-27: a pong waits for the end of what is no frame") {
+  output_queue q;
+  CHECK(q.append_static(as_bytes("GET / HTTP/1.1")));
+  bytes_view spans[1];
+  CHECK(q.gather(spans) == 1);
+  q.consume(3);
+  CHECK(add_pong(q, "p"));
+  CHECK(take_all(q) == test::join(test::octets_of(" / HTTP/1.1"), pong("p")));
 }

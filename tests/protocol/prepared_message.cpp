@@ -77,7 +77,43 @@ TEST_CASE("a prepared message may be shared between threads", "[hazard-43]") {
   CHECK(shared.payload().size() == 1000);
 }
 
+TEST_CASE("7692 6: a variant that several threads add at once is one, for all of them and for good", "[hazard-43]") {
+  constexpr std::size_t threads_count = 4;
+  std::vector<prepared_message> shared;
+  for (int i = 0; i < 300; ++i) shared.emplace_back(opcode::text, as_bytes("what was said"));
+  // Where each thread found the two variants of each message.
+  std::vector<std::byte const*> found[threads_count];
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < threads_count; ++t)
+    threads.emplace_back([t, &shared, &found] {
+      for (prepared_message const& original : shared) {
+        prepared_message const mine(original);
+        for (unsigned const which : {9U + 6U * (t % 2U == 0U), 15U - 6U * (t % 2U == 0U)}) {
+          octets const packed(20 + which, static_cast<std::byte>(which));
+          prepared_message variant = mine.variant(which);
+          if (!variant) variant = mine.add_variant(which, 4, packed);
+          if (variant.rsv() != 4 || octets(variant.payload().begin(), variant.payload().end()) != packed) std::abort();
+        }
+        found[t].push_back(mine.variant(9).frame().data());
+        found[t].push_back(mine.variant(15).frame().data());
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  for (std::size_t t = 1; t < threads_count; ++t) CHECK(found[t] == found[0]);
+  for (prepared_message const& original : shared) CHECK(as_text(original.payload()) == "what was said");
+}
+
 TEST_CASE("only text and binary messages can be prepared") {
   for (opcode const op : {opcode::continuation, opcode::close, opcode::ping, opcode::pong})
     CHECK(dies([op] { prepared_message(op, {}); }));
+  CHECK(dies([] { prepared_message().add_variant(7, 4, {}); }));  // memory ran out when it was made
+}
+
+TEST_CASE("a variant of a prepared message is made once") {
+  prepared_message const shared(opcode::text, as_bytes("shared"));
+  CHECK_FALSE(shared.variant(7));
+  prepared_message const first = shared.add_variant(7, 4, as_bytes("packed"));
+  CHECK(shared.add_variant(7, 4, as_bytes("packed")).frame().data() == first.frame().data());
+  CHECK(shared.variant(7).frame().data() == first.frame().data());
+  CHECK(shared.add_variant(8, 4, as_bytes("packed")).frame().data() != first.frame().data());
 }

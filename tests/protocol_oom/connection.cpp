@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "heap.hpp"
 
+#include "protocol/plain_codec.hpp"
 #include "support/catch.hpp"
 #include "support/machine_driver.hpp"
 
@@ -298,4 +299,110 @@ TEST_CASE("memory: a peer that does not read costs a bounded queue, whatever bec
       CHECK(heap::most_used - before <= 3 * allowed);  // while the queue moves into a block twice as large
       CHECK((c.current() == state::closing) == (when_full == overflow::close));
     }
+}
+
+TEST_CASE("out of memory: what waits is lost with the connection when the rest of it cannot be encoded") {
+  options const with{.limit = {.queue_bytes_max = 1U << 20}};
+  connection c(role::server, with, birth);
+  REQUIRE(c.send("encoded at once") == refusal::none);
+  REQUIRE(c.send(opcode::binary, octets(20'000), {.when_full = overflow::drop_oldest}) == refusal::none);
+  octets close = test::peer_frame(role::server, 0x88);
+  c.receive(close, birth);
+  heap::start();
+  heap::fails_at = 1;  // the Close frame can still wait
+  CHECK(c.next().what == kind::closed);
+  heap::start();
+  bytes_view spans[8];
+  CHECK(c.gather(spans) == 0);
+  CHECK(c.transport() == transport_action::close);
+}
+
+TEST_CASE("out of memory: nothing is encoded any more for an end at once") {
+  test::plain_codec codec;
+  connection c(role::server, usual, birth);
+  REQUIRE(c.use(codec) == refusal::none);
+  REQUIRE(c.send("encoded at once") == refusal::none);
+  REQUIRE(c.send("waits") == refusal::none);
+  octets wrong = test::peer_frame(role::server, 0x83);
+  c.receive(wrong, birth);
+  heap::start();
+  heap::fails_at = 0;  // the Close frame cannot wait
+  CHECK(c.next().fault == error::unknown_opcode);
+  heap::start();
+  CHECK(c.transport() == transport_action::close);
+  CHECK(codec.encodes == 1);
+}
+
+TEST_CASE("out of memory: 5.4: a fragment that is refused begins no message") {
+  encoder coder(role::server);
+  output_queue out;
+  heap::start();
+  heap::fails_at = 0;
+  CHECK(coder.piece(out, opcode::text, as_bytes("a"), fragment::more, usual) == refusal::out_of_memory);
+  heap::start();
+  CHECK(coder.message(out, opcode::text, as_bytes("whole"), usual) == refusal::none);
+}
+
+TEST_CASE("out of memory: 7692 6: what was compressed and not sent is forgotten") {
+  test::plain_codec codec;
+  encoder coder(role::server);
+  output_queue out;
+  heap::start();
+  heap::fails_at = 0;
+  CHECK(coder.encode(out, {.payload = as_bytes("lost")}, usual, {.codec = &codec}) == refusal::out_of_memory);
+  heap::start();
+  CHECK(codec.forgets == 1);
+}
+
+TEST_CASE("out of memory: a message that cannot wait is refused, and what waits stays, until it is freed") {
+  auto const conflated = [](std::string_view text) -> outgoing {
+    return {.payload = as_bytes(text), .how = {.when_full = overflow::conflate, .key = 1}};
+  };
+  std::size_t const before = heap::used;
+  {
+    message_queue q;
+    heap::start();
+    heap::fails_at = 0;
+    CHECK_FALSE(q.push(conflated("none")));
+    CHECK(q.empty());
+    CHECK(q.size() == 0);
+    heap::start();
+    REQUIRE(q.push(conflated("old")));
+    heap::start();
+    heap::fails_at = 0;
+    CHECK(q.replace(conflated("newer")) == message_queue::replacement::out_of_memory);
+    heap::start();
+    CHECK(as_text(q.front().payload) == "old");
+    CHECK(q.size() == 3);
+    REQUIRE(q.push(conflated("more")));
+  }
+  CHECK(heap::used == before);
+}
+
+TEST_CASE("out of memory: an end behind lost output is at once, whatever was asked for") {
+  std::byte room[16];
+  purews::pipe p(birth);
+  p.lend_output(room);
+  REQUIRE(p.out.allocate(1) != nullptr);
+  *room = std::byte{'x'};
+  heap::start();
+  heap::fails_at = 0;
+  p.lend_output({});
+  heap::start();
+  CHECK_FALSE(p.finishing());
+  p.finish(ending::shut_first);
+  CHECK(p.transport() == transport_action::close);
+}
+
+TEST_CASE("memory: a variant of a shared message lives as long as anybody holds it") {
+  std::size_t const before = heap::used;
+  {
+    prepared_message kept;
+    {
+      prepared_message const shared(opcode::text, as_bytes("shared"));
+      kept = shared.add_variant(7, 4, as_bytes("packed"));
+    }
+    CHECK(as_text(kept.payload()) == "packed");
+  }
+  CHECK(heap::used == before);
 }

@@ -1,45 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "heap.hpp"
-
-#include <zlib.h>
-
-// What zlib takes is counted too, and what it inflates: here it takes its memory from our heap.
-namespace counted_zlib {
-
-inline void* take(void*, uInt items, uInt size) { return heap::reallocate(nullptr, std::size_t{items} * size); }
-inline void give(void*, void* block) { heap::release(block); }
-
-inline z_stream* owned(z_stream* stream) {
-  stream->zalloc = take;
-  stream->zfree = give;
-  return stream;
-}
-
-inline std::size_t inflated = 0;
-
-inline int inflate_some(z_stream* stream, int flush) {
-  uLong const before = stream->total_out;
-  int const code = inflate(stream, flush);
-  inflated += stream->total_out - before;
-  return code;
-}
-
-inline int begin_inflate(z_stream* stream, int bits) { return inflateInit2(owned(stream), bits); }
-inline int begin_deflate(z_stream* stream, int level, int method, int bits, int memory, int strategy) {
-  return deflateInit2(owned(stream), level, method, bits, memory, strategy);
-}
-
-}  // namespace counted_zlib
-
-#undef inflateInit2
-#undef deflateInit2
-#define inflate(stream, flush) counted_zlib::inflate_some(stream, flush)
-#define inflateInit2(stream, bits) counted_zlib::begin_inflate(stream, bits)
-#define deflateInit2(...) counted_zlib::begin_deflate(__VA_ARGS__)
-#include "purews/deflate/permessage_deflate.hpp"
-#undef inflate
-#undef inflateInit2
-#undef deflateInit2
+#include "zlib_heap.hpp"
 
 #include "purews/protocol/connection.hpp"
 #include "support/catch.hpp"
@@ -60,7 +20,7 @@ octets const& bomb() {
     octets const zeros(16 * mebibyte);
     octets once(mebibyte);
     z_stream stream{};
-    REQUIRE(counted_zlib::begin_deflate(&stream, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY) == Z_OK);
+    REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY) == Z_OK);
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(zeros.data()));
     stream.avail_in = static_cast<uInt>(zeros.size());
     stream.next_out = reinterpret_cast<Bytef*>(once.data());
@@ -92,7 +52,7 @@ outcome send_to(role own, options& with, octets const& payload) {
   with.extension = &deflate;
   heap::start();
   std::size_t const before = heap::used;
-  counted_zlib::inflated = 0;
+  heap::inflated = 0;
   {
     connection c(own, with, birth);
     REQUIRE(c.use(*deflate.make_codec(own, {})) == refusal::none);
@@ -127,7 +87,7 @@ TEST_CASE("memory: 7692 7.2.2, D-38: a gigabyte in a megabyte costs the limit, n
         CHECK(got.fault == error::message_too_big);
         CHECK(got.delivered <= allowed);
         // Work stops at the limit as well.
-        CHECK(counted_zlib::inflated <= allowed + 65'536);
+        CHECK(heap::inflated <= allowed + 65'536);
         CHECK(got.memory <= (deliver == delivery::whole ? 3 * allowed : 0) + mebibyte);
       }
 }

@@ -5,6 +5,8 @@
 
 #include <memory>
 
+#include "purews/sim/poisoned.hpp"
+
 namespace test {
 
 /// What a life came to.
@@ -459,7 +461,7 @@ class life {
 };
 
 /// Lives a life, and checks that it leaves no memory behind.
-template <class Machine = endpoint>
+template <class Machine = sim::poisoned<endpoint>>
 verdict live(std::uint64_t seed, sim::trace::sink lines = nullptr, fate::extension_maker maker = nullptr) {
   std::size_t const before = sim::heap::used();
   verdict result;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/frames.hpp"
 
 using namespace purews;
 
@@ -154,4 +155,36 @@ TEST_CASE("host: a reset is seen by both sides, and ends both") {
     while (sim::happening const h = net.step()) ends += h.what.what == kind::closed && !h.what.clean ? 1 : 0;
   CHECK(ends == 2);
   CHECK(net.ended());
+}
+
+TEST_CASE("poisoned: a payload is rubbish once its time has passed, and nothing else is") {
+  options const with{};
+  sim::poisoned<connection> c(role::server, with, instant{1'000'000'000});
+  test::octets in = test::join(test::peer_frame(role::server, 0x81, "one"), test::peer_frame(role::server, 0x81, "two"),
+                               test::peer_frame(role::server, 0x81, "three"));
+  test::octets rest(in.end() - 2, in.end());
+  in.resize(in.size() - rest.size());
+  c.receive(in, {});
+  std::string_view const one = c.next().text();
+  REQUIRE(c.send("what is not next() and not park() leaves it alone") == refusal::none);
+  CHECK(one == "one");
+  std::string_view const two = c.next().text();
+  CHECK(one == "\xDD\xDD\xDD");
+  CHECK(two == "two");
+  c.park();
+  CHECK(two == "\xDD\xDD\xDD");
+  c.receive(rest, {});
+  CHECK(c.next().text() == "three");
+  CHECK(c.next().what == kind::none);
+}
+
+TEST_CASE("poisoned: so are the payloads that a pair hands out") {
+  sim::pair net(1);
+  REQUIRE(net.open());
+  REQUIRE(net.client.send("first") == refusal::none);
+  sim::happening const h = net.step();
+  REQUIRE(h.what.text() == "first");
+  REQUIRE(h.at == role::server);
+  CHECK(net.server.next().what == kind::none);
+  CHECK(h.what.text() == "\xDD\xDD\xDD\xDD\xDD");
 }

@@ -18,7 +18,7 @@ export const measured = ['wire', 'protocol', 'deflate'].filter((name) =>
 );
 
 // The folders of tests/ whose programs test them, the cheapest first.
-const folders = ['wire', 'protocol_oom', 'protocol', 'deflate', 'deflate_oom', 'vectors', 'sim', 'exhaustive'];
+const folders = ['wire', 'protocol_oom', 'protocol', 'deflate', 'vectors', 'sim', 'exhaustive'];
 export const programs = folders.filter((name) => existsSync(join(root, 'tests', name)));
 
 // wire/frame.hpp and the like, sorted.

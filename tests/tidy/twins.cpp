@@ -32,6 +32,7 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/sim/link.hpp", "tests/sim/parts.cpp"},
     {"include/purews/sim/trace.hpp", "tests/sim/parts.cpp"},
     {"include/purews/sim/host.hpp", "tests/sim/pair.cpp"},
+    {"include/purews/sim/poisoned.hpp", "tests/sim/pair.cpp"},
     {"include/purews/sim/world.hpp", "tests/sim/pair.cpp"},
     // Small parts of the loops, tested together; and what every loop shares, tested as a behaviour of all of them.
     {"include/purews/loop/address.hpp", "tests/loop/socket.cpp"},
@@ -47,6 +48,8 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/loop/handover_queue.hpp", "tests/loop/parts.cpp"},
     {"include/purews/loop/thread.hpp", "tests/loop/parts.cpp"},
     {"include/purews/loop/waker.hpp", "tests/loop/parts.cpp"},
+    {"include/purews/loop/basic_asio_loop.hpp", "tests/loop/asio.cpp"},
+    {"include/purews/loop/boost_asio.hpp", "tests/loop/asio.cpp"},
     {"include/purews/loop/default_loop.hpp", "tests/loop/loops.cpp"},
     {"include/purews/loop/epoll.hpp", "tests/loop/loops.cpp"},
     {"include/purews/loop/listener.hpp", "tests/loop/loops.cpp"},
@@ -61,6 +64,11 @@ std::map<std::string, std::string> const grouped = {
     {"include/purews/server/options.hpp", "tests/server/server.cpp"},
     {"include/purews/server/shared.hpp", "tests/server/server.cpp"},
     {"include/purews/server/peer.hpp", "tests/server/worker.cpp"},
+    {"include/purews/loop/uring_buffers.hpp", "tests/loop/io_uring.cpp"},
+    {"include/purews/loop/uring_held.hpp", "tests/loop/io_uring.cpp"},
+    {"include/purews/loop/uring_listener.hpp", "tests/loop/io_uring.cpp"},
+    {"include/purews/loop/uring_ring.hpp", "tests/loop/io_uring.cpp"},
+    {"include/purews/loop/uring_stream.hpp", "tests/loop/io_uring.cpp"},
 };
 
 // include/purews/wire/frame.hpp -> tests/wire/frame.cpp

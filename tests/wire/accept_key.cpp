@@ -53,12 +53,6 @@ constexpr bool encodes(std::string_view text, std::string_view expected) {
 static_assert(encodes("", "") && encodes("f", "Zg==") && encodes("fo", "Zm8=") && encodes("foo", "Zm9v") &&
               encodes("foob", "Zm9vYg==") && encodes("fooba", "Zm9vYmE=") && encodes("foobar", "Zm9vYmFy"));
 
-std::string some_block(std::mt19937& random) {
-  std::string block(64, '\0');
-  for (char& c : block) c = static_cast<char>(random());
-  return block;
-}
-
 }  // namespace
 
 TEST_CASE("4.2.2: SHA-1, base64 and the accept key are at run time what they are for the compiler", "[accept_key]") {
@@ -79,11 +73,16 @@ TEST_CASE("4.2.2: the processor's SHA-1 agrees with the portable one on every bl
     return;
   }
   std::mt19937 random{5};
+  auto const some_block = [&random] {
+    std::string block(64, '\0');
+    for (char& c : block) c = static_cast<char>(random());
+    return block;
+  };
   sha1_kernel portable;
   sha1_kernel quick;
   for (std::size_t n = 0; n < 500; ++n) {
     auto const room = std::make_unique<char[]>(64 + n % 16);  // of the exact size
-    std::string const block = n < 2 ? std::string(64, n == 0 ? '\0' : '\xFF') : some_block(random);
+    std::string const block = n < 2 ? std::string(64, n == 0 ? '\0' : '\xFF') : some_block();
     std::memcpy(room.get() + n % 16, block.data(), 64);
     portable.add(sha1_kernel::expand(block.data()));
     quick.add_by_instructions(room.get() + n % 16);

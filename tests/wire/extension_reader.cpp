@@ -72,6 +72,7 @@ TEST_CASE("RFC 6455 9.1: a malformed line of extensions is recognised, read or s
     CHECK(read_all(line).back() == '!');
     CHECK(is_malformed_when_skipped(line));
   }
+  CHECK(read_all("a; b=\"c") == "a()!");  // nor is anything of it taken
 }
 
 TEST_CASE("nothing is read after a malformed place") {

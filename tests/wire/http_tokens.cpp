@@ -53,7 +53,7 @@ TEST_CASE("RFC 9110 5.6.2: the name of a line ends at the first byte that is not
 }
 
 TEST_CASE("RFC 9110 5.5: a value has no control character but the tab, wherever it stands [H-53, H-54]") {
-  for (std::size_t size = 1; size <= 26; ++size)
+  for (std::size_t size = 1; size <= 70; size += size < 26 ? 1 : 11)
     for (std::size_t at = 0; at < size; ++at)
       for (int c = 0; c < 256; ++c) {
         std::string text(size, 'v');

@@ -3,6 +3,7 @@
 #include "purews/wire/upgrade.hpp"
 
 #include <string>
+#include <vector>
 
 #include "support/catch.hpp"
 
@@ -65,10 +66,24 @@ TEST_CASE("H-33: subprotocols are distinct tokens in any number of lines") {
 
 TEST_CASE("H-33: the number of subprotocols is bounded", "[hazard-52]") {
   std::string list;
-  for (std::size_t i = 0; i < subprotocols_max; ++i) list += "p" + std::to_string(i) + ",";
+  std::vector<std::string> tokens;
+  for (std::size_t i = 0; i < subprotocols_max; ++i) tokens.push_back("p" + std::to_string(i));
+  for (std::string const& token : tokens) list += token + ",";
   CHECK(valid_subprotocols("Sec-WebSocket-Protocol: " + list + "\r\n"));
   CHECK_FALSE(valid_subprotocols("Sec-WebSocket-Protocol: " + list + "one-more\r\n"));
   CHECK_FALSE(valid_subprotocols("Sec-WebSocket-Protocol: b" + std::string(8000, ' ') + "x\r\n"));
+  std::vector<std::string_view> names(tokens.begin(), tokens.end());
+  CHECK(are_subprotocols(names));
+  names.push_back("one-more");
+  CHECK_FALSE(are_subprotocols(names));
+}
+
+TEST_CASE("K-01: a client offers no more subprotocols than a server takes", "[hazard-52]") {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i <= subprotocols_max; ++i) names.push_back("p" + std::to_string(i));
+  std::vector<std::string_view> const offers(names.begin(), names.end());
+  CHECK(are_subprotocols(std::span(offers).first(subprotocols_max)));
+  CHECK_FALSE(are_subprotocols(offers));
 }
 
 TEST_CASE("H-40: extensions in several lines are one list, and malformed ones are recognised") {

@@ -101,7 +101,7 @@ inline int inflater::step(bytes_view& in, bytes& out) noexcept {
   std::size_t const room = out.size() < step_bytes_max ? out.size() : step_bytes_max;
   stream_.next_in = reinterpret_cast<Bytef*>(in.empty() ? &nothing : const_cast<std::byte*>(in.data()));
   stream_.avail_in = static_cast<uInt>(given);
-  stream_.next_out = reinterpret_cast<Bytef*>(out.empty() ? &nothing : out.data());
+  stream_.next_out = reinterpret_cast<Bytef*>(out.data());
   stream_.avail_out = static_cast<uInt>(room);
   int const code = inflate(&stream_, Z_SYNC_FLUSH);
   in = in.subspan(given - stream_.avail_in);

@@ -15,7 +15,8 @@ namespace purews::inline v0 {
 
 /// What a loop asks of the kernel: which descriptors are ready. Level-triggered. `from` and `to` are never equal; a
 /// descriptor without interest is unknown to the kernel, so that a broken one cannot wake the loop for ever. One that
-/// completes operations as well says with serve() what was completed.
+/// completes operations as well says with serve() what was completed, and is told by finish() that no turn follows at
+/// once, so that it must not keep anything until the next wait().
 template <class P>
 concept loop_poller = requires(P& p, P const& c, int fd, interest i, loop_source* who, std::span<ready_event> out,
                                std::int64_t milliseconds) {
@@ -91,7 +92,10 @@ class event_loop {
   // Inside another loop.
 
   /// From now on somebody else's loop makes the turns.
-  void host() noexcept { hosted_ = true; }
+  void host() noexcept {
+    hosted_ = true;
+    finish();
+  }
 
   /// A descriptor that is readable when a turn has something to do; it stays the loop's.
   int number() const noexcept { return poller_.number(); }
@@ -128,6 +132,18 @@ class event_loop {
 
   Poller& poller() noexcept { return poller_; }
 
+ protected:
+  // For the loops that live inside another.
+
+  /// Makes the loop one that cannot run; the first reason stays.
+  void fail(os_error why) noexcept {
+    if (!error_) error_ = why;
+  }
+  /// Makes number() readable. Any thread.
+  void wake() noexcept { waker_.wake(); }
+  /// Destroys what was posted and has not run.
+  void drop_posts() noexcept { posts_.clear(); }
+
  private:
   static constexpr std::size_t buffer_bytes = 256U << 10;
   static constexpr std::size_t batch_max = 256;
@@ -148,6 +164,8 @@ class event_loop {
   void ask_for_turn() noexcept {
     if (hosted_ && !turning_) waker_.wake();
   }
+  void turn(duration timeout) noexcept;
+  void finish() noexcept;
   void serve_ready() noexcept;
   void fire_timers() noexcept;
   void serve_marked() noexcept;
@@ -187,11 +205,18 @@ event_loop<Poller>::~event_loop() {
 
 template <class Poller>
 void event_loop<Poller>::run() noexcept {
-  while (!error_ && !take_stop()) run_once();
+  while (!error_ && !take_stop()) turn(forever);
+  finish();
 }
 
 template <class Poller>
 void event_loop<Poller>::run_once(duration timeout) noexcept {
+  turn(timeout);
+  finish();
+}
+
+template <class Poller>
+void event_loop<Poller>::turn(duration timeout) noexcept {
   PUREWS_ASSERT(!turning_);
   turning_ = true;
   batch_size_ = static_cast<std::uint32_t>(poller_.wait(batch_, wait_milliseconds(timeout)));
@@ -201,6 +226,15 @@ void event_loop<Poller>::run_once(duration timeout) noexcept {
   fire_timers();
   serve_marked();
   turning_ = false;
+}
+
+template <class Poller>
+void event_loop<Poller>::finish() noexcept {
+  if constexpr (requires { poller_.finish(); }) {
+    turning_ = true;
+    poller_.finish();
+    turning_ = false;
+  }
 }
 
 template <class Poller>

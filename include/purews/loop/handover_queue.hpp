@@ -43,9 +43,11 @@ class handover_queue {
 
 template <class T>
 bool handover_queue<T>::push_from(T& value) {
-  node* const added = new node{static_cast<T&&>(value), __atomic_load_n(&last_, __ATOMIC_RELAXED)};
-  while (!__atomic_compare_exchange_n(&last_, &added->next, added, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) continue;
-  return added->next == nullptr;
+  node* before = __atomic_load_n(&last_, __ATOMIC_RELAXED);
+  node* const added = new node{static_cast<T&&>(value), before};
+  while (!__atomic_compare_exchange_n(&last_, &before, added, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    added->next = before;
+  return before == nullptr;  // not from the node, which may be read and deleted by now
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include "../protocol/time.hpp"
@@ -207,9 +208,10 @@ inline listen_result listen_local(std::string_view path, listen_options options)
   if (address.size == 0) return out;
   out.error = listen_on(address, options, out);
   if (out.error.code != EADDRINUSE) return out;
-  // Nobody listens there any more: the connection is refused. Another file gives another error.
+  struct stat there {};
+  if (::lstat(address.path().data(), &there) != 0 || !S_ISSOCK(there.st_mode)) return out;
   connect_result const somebody = connect_tcp(address);
-  if (somebody || somebody.error.code != ECONNREFUSED) return out;
+  if (somebody || somebody.error.code != ECONNREFUSED) return out;  // refused: nobody listens there any more
   ::unlink(address.path().data());
   out.error = listen_on(address, options, out);
   return out;

@@ -18,10 +18,10 @@ enum class transport_action : std::uint8_t {
 /// What every layer speaks: bytes in as a span, events out as values; bytes out as spans; time in and out as a number.
 ///
 /// > After receive, receive_eof, advance, accept, reject or answer, call next() until none, or park(). A payload is
-/// > valid until the following next() or park(). Read before advance. Gathered bytes stay put and unchanged until
-/// > consumed or the transport ends, and nothing overtakes them; one gather is outstanding at a time. While
-/// > wants_input() is false the ping and pong timers stand still. After `failed`, receive discards and advance runs
-/// > the linger.
+/// > valid until the following next(), park() or receive(). Read before advance. Gathered bytes stay put and
+/// > unchanged until consumed or the transport ends, and nothing overtakes them; one gather is outstanding at a time.
+/// > While wants_input() is false the ping and pong timers stand still. After `failed`, receive discards and advance
+/// > runs the linger.
 // clang-format off
 template <class M>
 concept byte_machine = requires(M& m, M const& c, bytes in, std::size_t n, instant t, std::span<bytes_view> spans) {

@@ -320,7 +320,7 @@ inline void connection::fail(error what) noexcept {
 }
 
 inline void connection::end(event const& terminal, ending how) noexcept {
-  move(terminal.what == kind::failed ? trigger::failed : terminal.clean ? trigger::close_received : trigger::ended);
+  move(terminal.what == kind::failed ? trigger::failed : trigger::ended);
   terminal_ = terminal;
   finish(how);
 }

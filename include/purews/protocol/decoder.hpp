@@ -153,15 +153,15 @@ inline bytes decoder::receive_room() noexcept {
   return room.size() > wanted ? room.first(wanted) : room;
 }
 
-// The fields of a frame that show in its first two bytes. Anything wrong with them is reported before the rest of
-// the header is looked at, so that the way in which the input was cut cannot change what is reported.
+// The fields of a frame that show in its first two bytes, but for what read_frame_header() finds. Anything wrong with
+// them is reported before the rest of the header is looked at, so that the way in which the input was cut cannot change
+// what is reported.
 inline error decoder::check_start(unsigned first, unsigned second, reserved_bits allowed) const noexcept {
   error const fault = first_byte_errors.of[static_cast<int>(where_)][static_cast<int>(allowed)][first];
   if (fault != error::none) return fault;
   bool const masked = (second & 0x80U) != 0;
   // RFC 6455 5.1: "The server MUST close the connection upon receiving a frame that is not masked", and the reverse.
   if (masked != (own_ == role::server)) return masked ? error::masked_frame : error::unmasked_frame;
-  if ((first & 0x8U) != 0 && (second & 0x7FU) > control_payload_bytes_max) return error::control_too_long;
   return error::none;
 }
 
@@ -195,7 +195,6 @@ inline bool decoder::read_header(input& in, options const& with, attachments con
       copy_bytes(carry_ + carried_, in.unread().first(taken));
       in.drop(taken);
       carried_ = static_cast<std::uint8_t>(carried_ + taken);
-      if (carried_ < 2) continue;
       fault = check_start(std::to_integer<unsigned>(carry_[0]), std::to_integer<unsigned>(carry_[1]), allowed);
       if (fault != error::none) return false;
     }
@@ -309,9 +308,9 @@ inline event decoder::compressed_piece(input& in, options const& with, message_c
     }
     bool const ends = frame_.fin && part.size() == left_;
     if (part.empty() && left_ != 0) return {};
-    std::uint64_t const wanted = part.size() < 64                   ? 256
-                                 : part.size() * 4 < room_bytes_max ? part.size() * 4
-                                                                    : room_bytes_max;
+    // As much room as has been of use so far, so that a few bytes that become many do not come in as many pieces.
+    std::uint64_t const likely = message_bytes_ > part.size() * 4 ? message_bytes_ : part.size() * 4;
+    std::uint64_t const wanted = likely < 256 ? 256 : likely < room_bytes_max ? likely : room_bytes_max;
     // One byte above the bound tells that it would be passed.
     std::uint64_t const allowed = most - message_bytes_ < wanted ? most - message_bytes_ + 1 : wanted;
     bytes room = assembled_.prepare(static_cast<std::size_t>(allowed));

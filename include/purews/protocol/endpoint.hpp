@@ -73,11 +73,10 @@ class endpoint : private connection {
   // byte_machine
 
   bool wants_input() const noexcept { return !undecided() && !unasked() && connection::wants_input(); }
-  void receive(bytes in, instant t) noexcept;
   event next() noexcept;
   instant deadline() const noexcept;
   void advance(instant t) noexcept;
-  using connection::consume_output, connection::gather, connection::lend_output, connection::park;
+  using connection::consume_output, connection::gather, connection::lend_output, connection::park, connection::receive;
   using connection::receive_eof, connection::receive_room, connection::transport;
 
  private:
@@ -192,13 +191,6 @@ inline http_response endpoint::response() const noexcept {
 inline void endpoint::abort() noexcept {
   connection::abort();
   if (opening_ != nullptr) opening_->at = stage::reported;  // an open that is not told yet never will be
-}
-
-inline void endpoint::receive(bytes in, instant t) noexcept {
-  if (current() == state::connecting)
-    pipe_.receive(in, t, with_->limit);
-  else
-    connection::receive(in, t);
 }
 
 inline event endpoint::next() noexcept {

@@ -18,7 +18,8 @@ enum class kind : std::uint8_t {
   failed,    ///< terminal: the peer broke a rule or missed a deadline; `fault` says which
 };
 
-/// One event: a small value, trivially copyable. `payload` is a view, valid until the following next() or park().
+/// One event: a small value, trivially copyable. `payload` is a view, valid until the following next(), park() or
+/// receive().
 struct event {
   kind what = kind::none;
   opcode op = opcode::continuation;      ///< message, fragment: text or binary

@@ -11,7 +11,7 @@ struct outgoing {
   bytes_view payload{};
   bool first = true;                         ///< false: a fragment that continues a message
   bool last = true;                          ///< false: more fragments follow
-  prepared_message const* shared = nullptr;  ///< it is one that is shared; `payload` is not used
+  prepared_message const* shared = nullptr;  ///< it is one that is shared; `payload` is empty
   send_options how{};
 
   std::size_t size() const noexcept { return shared != nullptr ? shared->payload().size() : payload.size(); }
@@ -132,12 +132,14 @@ inline void message_queue::pop() noexcept {
 }
 
 inline message_queue::node* message_queue::make(outgoing const& what) noexcept {
-  std::size_t const copied = what.shared != nullptr ? 0 : what.payload.size();
-  void* const memory = allocate_bytes(sizeof(node) + copied);
+  void* const memory = allocate_bytes(sizeof(node) + what.payload.size());
   if (memory == nullptr) return nullptr;
   auto* const made = new (memory) node{nullptr, what.size(), what.op, what.first, what.last, what.how, {}};
-  if (what.shared != nullptr) made->shared = *what.shared;
-  if (copied != 0) copy_bytes(made->own(), what.payload);
+  if (what.shared != nullptr) {
+    made->shared = *what.shared;
+  } else {
+    copy_bytes(made->own(), what.payload);
+  }
   return made;
 }
 

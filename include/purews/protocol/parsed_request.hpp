@@ -37,7 +37,6 @@ inline std::size_t put_head(text_writer out, parsed_request const& request) noex
   if (head == nullptr) return false;
   put_head(text_writer({head, size}), request);
   bool const kept = in.lend({head, size}) && in.park();
-  if (!kept) in.discard();
   free_bytes(head);
   return kept;
 }

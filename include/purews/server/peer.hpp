@@ -29,7 +29,7 @@ class server_peer final : public session {
 
   void abort() noexcept override { stream_.abort(); }
   void resume() noexcept override;
-  socket_address peer() noexcept override { return address_; }
+  socket_address peer() noexcept override { return address_.expand(); }
   endpoint& machine() noexcept override { return stream_.machine(); }
 
   // The worker's.
@@ -76,7 +76,7 @@ class server_peer final : public session {
   bool opened_ = false;                       // and on_open called, but not on_close
   bool resumed_ = false;                      // what was parked is to be delivered
   bool high_ = false;                         // on_drain is to be called
-  socket_address address_;
+  compact_address address_;
   stream_type stream_;
 };
 
@@ -180,7 +180,8 @@ void server_peer<Worker>::answer_request(bytes body) {
     if (routes.find_websocket(request.path()) != nullptr) return refuse(426, "This is a WebSocket.");
     return refuse(404, "There is nothing here.");
   }
-  http_exchange exchange(machine(), body, address_);
+  socket_address const from = peer();
+  http_exchange exchange(machine(), body, from);
   (*handler)(exchange);
   refuse(500, "The server gave no answer.");  // refused itself if there was one
 }
@@ -202,7 +203,8 @@ void server_peer<Worker>::answer_upgrade(http_request const& request) {
 /// Lets `handler` decide, and carries out what it has said.
 template <class Worker>
 void server_peer<Worker>::ask(decision& handler) {
-  upgrade asked(*this, machine(), address_, select_subprotocol(machine().request(), route_->subprotocols));
+  socket_address const from = peer();
+  upgrade asked(*this, machine(), from, select_subprotocol(machine().request(), route_->subprotocols));
   if (handler) handler(asked);
   if (asked.said() == upgrade::decision::deferred) return;
   if (asked.said() == upgrade::decision::rejected) {

@@ -68,7 +68,8 @@ class upgrade {
 };
 
 /// What a server does with the WebSocket connections of one path. With several threads the handlers are called on
-/// all of them, each connection always on the same one. Handlers must not throw.
+/// all of them, each connection always on the same one. Handlers must not throw, but for
+/// std::bad_alloc, which ends their connection.
 struct websocket_route {
   /// The subprotocols that the server speaks; the client's first choice among them is selected.
   std::vector<std::string> subprotocols{};

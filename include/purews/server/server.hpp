@@ -71,7 +71,8 @@ class basic_server {
   /// Stops: see drain_options. A second call ends it at once. Any thread, and signal handlers.
   void stop() noexcept;
 
-  /// Calls `done` when all has ended after stop(), on the loop that was the last. To be set before stop().
+  /// Calls `done` when all has ended after stop(), on the loop that was the last, inside a turn of it: so the server
+  /// must not be destroyed there, but may be in a handler that is posted to its host. To be set before stop().
   void on_ended(callback<void()> done) { shared_.ended = static_cast<callback<void()>&&>(done); }
 
   /// Whether new sessions are welcome: stop() was not called, and memory is not short. Any thread.

@@ -29,8 +29,7 @@ class server_worker : public session_home {
   [[nodiscard]] os_error listen(descriptor socket, socket_address const& bound,
                                 callback<void(descriptor, socket_address const&)> to);
 
-  /// Takes an accepted connection.
-  /// Without memory for it, it is closed.
+  /// Takes an accepted connection. Without memory for it, it is closed.
   void adopt(descriptor socket, socket_address const& peer) noexcept;
 
   /// Runs until the server is stopped and has drained. A loop that somebody else drives does that by itself.
@@ -116,9 +115,13 @@ os_error server_worker<Loop>::listen(descriptor socket, socket_address const& bo
 template <class Loop>
 void server_worker<Loop>::adopt(descriptor socket, socket_address const& from) noexcept {
   if (finished_) return;
-  auto* const made = new (std::nothrow)
-      peer(*this, static_cast<descriptor&&>(socket), from, __atomic_add_fetch(&shared_.last_id, 1, __ATOMIC_RELAXED));
-  if (made == nullptr) return;
+  std::uint64_t const id = __atomic_add_fetch(&shared_.last_id, 1, __ATOMIC_RELAXED);
+  peer* made = nullptr;
+  try {
+    made = new peer(*this, static_cast<descriptor&&>(socket), from, id);
+  } catch (std::bad_alloc const&) {
+    return;
+  }
   made->next = first_;
   if (first_ != nullptr) first_->previous = made;
   first_ = made;
@@ -176,15 +179,15 @@ void server_worker<Loop>::on_inbox() noexcept {
   if (shared_.turn(wanted, going_on)) shed();
 }
 
-/// Ends sessions, those first that keep the most, until enough memory is free or this loop has done its share. Above
-/// the mark at least one loop keeps more than its share, so that all of them one after another free enough.
+/// Ends sessions, those first that keep the most, until enough memory is free or the other loops keep more than this
+/// one. One loop always keeps no less than the average, so that all of them one after another free enough.
 template <class Loop>
 void server_worker<Loop>::shed() noexcept {
-  std::uint64_t const share = shared_.with.memory_bytes_max / 100 * 90 / shared_.with.threads;
-  while (shared_.is_above(90) && kept_ > share) {
+  while (shared_.is_above(90) && kept_ >= shared_.buffered() / shared_.with.threads) {
     peer* largest = nullptr;
     for (peer* p = first_; p != nullptr; p = p->next)
       if (largest == nullptr || p->kept > largest->kept) largest = p;
+    if (largest == nullptr || largest->kept == 0) break;
     counters.add(&server_counters::shed);
     largest->shed = true;
     release(*largest);  // at the end of this turn, in truth

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../protocol/endpoint.hpp"
+#include "poisoned.hpp"
 #include "world.hpp"
 
 namespace purews::inline v0::sim {
@@ -26,13 +27,14 @@ class pair {
   pair& operator=(pair const&) = delete;
 
  private:
-  using net = world<endpoint, endpoint>;
+  using machine = poisoned<endpoint>;
+  using net = world<machine, machine>;
   options client_options_;
   options server_options_;
 
  public:
-  endpoint client;
-  endpoint server;
+  machine client;
+  machine server;
 
   /// Goes through the opening handshake. False if it failed: then the world around has kept it from happening.
   [[nodiscard]] bool open(client_request const& request = {.where = parse_uri("ws://server/")},

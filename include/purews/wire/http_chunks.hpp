@@ -33,8 +33,7 @@ inline http_progress chunk_decoder::read(bytes body) noexcept {
     size_ += n;
     taken_ += n;
     left_ -= n;
-    if (left_ != 0) return http_progress::need_more;
-    // The end of the chunk before, the size of the next one, and its extensions.
+    // The end of the chunk before, the size of the next one, and its extensions. Nothing, if the chunk is not whole.
     std::string_view const text = as_text(body).substr(taken_, line_bytes_max);
     std::size_t const at = taken_ == 0 ? 0 : 2;
     std::size_t const end = text.find('\n', at);

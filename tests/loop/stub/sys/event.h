@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What loop/kqueue.hpp uses of <sys/event.h>, so that it is compiled on Linux, too. Declarations only, and numbers of
-// our own: a program that is linked with this cannot run a kqueue.
+// What loop/kqueue.hpp uses of <sys/event.h>, so that it is tested on Linux, too: with numbers of our own, and with the
+// kqueue of ../kqueue.cpp.
 #pragma once
 #pragma GCC system_header  // a function named as a struct is what the real header has, too
 

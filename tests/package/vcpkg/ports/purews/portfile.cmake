@@ -10,6 +10,7 @@ if(NOT "deflate" IN_LIST FEATURES) # even if the system has a zlib
 endif()
 vcpkg_cmake_configure(SOURCE_PATH "${SOURCE_PATH}"
   OPTIONS -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=${without_deflate}
+    -DCMAKE_DISABLE_FIND_PACKAGE_asio=ON -DCMAKE_DISABLE_FIND_PACKAGE_Boost=ON -DCMAKE_DISABLE_FIND_PACKAGE_libuv=ON
     -DPUREWS_BUILD_TESTS=OFF -DPUREWS_BUILD_EXAMPLES=OFF -DPUREWS_BUILD_BENCH=OFF)
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH share/cmake/purews)

@@ -1,26 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 
 // Every allocation of a compressed conversation fails once, zlib's own among them.
-#include "protocol_oom/heap.hpp"
+#include "zlib_heap.hpp"
 
-#include <zlib.h>
-
-namespace heap {
-
-/// A z_stream whose memory is counted too. It is as large as zlib's: deflateInit2 compares.
-struct zlib_stream : z_stream {
-  zlib_stream() : z_stream{} {
-    zalloc = [](voidpf, uInt items, uInt size) -> voidpf { return reallocate(nullptr, std::size_t{items} * size); };
-    zfree = [](voidpf, voidpf block) { release(block); };
-  }
-};
-static_assert(sizeof(zlib_stream) == sizeof(z_stream));
-
-}  // namespace heap
-
-#define z_stream heap::zlib_stream
-#include "purews/deflate/permessage_deflate.hpp"
-#undef z_stream
+#include <random>
 
 #include "protocol/endpoint_harness.hpp"
 
@@ -187,7 +170,16 @@ TEST_CASE("7692 7 N-24: without memory at its start, the extension offers no win
     heap::fails_at = n;
     {
       permessage_deflate const deflate({.most = {.server = {context::takeover, 8}}});
+      bool const failed = heap::failed();
       heap::start();
+      std::string const offer =
+          "GET / HTTP/1.1\r\nSec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=8\r\n\r\n";
+      http_head head(head_kind::request);
+      REQUIRE(head.parse(as_bytes(offer), {}) == http_progress::done);
+      message_extension::agreement const agreed = deflate.accept({head, as_bytes(offer)});
+      CHECK((agreed.codec == nullptr) == failed);
+      CHECK((agreed.answer.size == 0) == failed);
+      if (agreed.codec != nullptr) agreed.codec->destroy();
       message_codec* const codec = deflate.make_codec(role::client, {});
       REQUIRE(codec != nullptr);
       codec->destroy();
@@ -215,4 +207,54 @@ TEST_CASE("7692 8 D-44: a limit that is passed inside of a message fails the con
     loop.flush();
     CHECK(heap::used - used_before < less_than_a_codec);
   }
+}
+
+TEST_CASE("memory: the room of a long message is given back, and a history that is empty takes none") {
+  permessage_deflate const deflate;
+  message_codec* const codec = deflate.make_codec(role::server, {});
+  REQUIRE(codec != nullptr);
+  auto const encode = [&](bytes_view payload) {
+    REQUIRE(codec->encode(payload, fragment::last).done);
+    codec->settle(fragment::last);
+  };
+  encode(as_bytes("short"));
+  std::size_t const usual = heap::used;
+  std::mt19937 random(1);
+  test::octets noise(100'000);
+  for (std::byte& b : noise) b = static_cast<std::byte>(random());
+  encode(noise);
+  CHECK(heap::used <= usual);
+  encode(as_bytes("short"));
+  heap::start();
+  encode(as_bytes("short"));
+  CHECK(heap::calls == 0);  // a short one's room is kept
+
+  test::octets const empty = test::hex("00");
+  std::byte out[16];
+  REQUIRE(codec->decode(empty, out, fragment::last).finished);
+  heap::start();
+  codec->trim();
+  CHECK(heap::calls == 0);
+  codec->destroy();
+}
+
+TEST_CASE("memory: a shared message is compressed for the first connection, and costs the next ones nothing") {
+  permessage_deflate const deflate({.kept_max = 0});
+  prepared_message const shared(opcode::text, as_bytes("text text text text"));
+  message_codec* const codecs[] = {deflate.make_codec(role::server, {}), deflate.make_codec(role::server, {})};
+  CHECK(codecs[0]->share(shared));
+  heap::start();
+  CHECK(codecs[1]->share(shared));
+  CHECK(heap::calls == 0);
+  for (message_codec* const codec : codecs) codec->destroy();
+}
+
+TEST_CASE("memory: a compressor that begins anew as before takes no memory") {
+  deflater machine;
+  REQUIRE(machine.begin(15, {}));
+  heap::start();
+  REQUIRE(machine.begin(15, {}));
+  CHECK(heap::calls == 0);
+  REQUIRE(machine.begin(14, {}));
+  CHECK(heap::calls > 0);
 }
