@@ -90,6 +90,7 @@ server_worker<Loop>::server_worker(server_shared& shared, A&... arguments)
       error_(loop_.error()) {
   if (!error_) error_ = inbox.error();
   if (!error_) error_ = inbox_watch_.error();
+  if (!error_ && !chore_) error_ = {ENOMEM, "new", os_error_kind::system};
   __atomic_add_fetch(&shared_.running, 1, __ATOMIC_RELAXED);
 }
 
@@ -170,7 +171,7 @@ void server_worker<Loop>::count_memory(peer& p) noexcept {
 template <class Loop>
 void server_worker<Loop>::on_inbox() noexcept {
   inbox.clear_wake();
-  if (finished_) return;
+  if (finished_ || error_) return;
   if (shared_.draining()) chore_.restart(duration{});  // later, so that what was published before is sent
   counters.add(&server_counters::stale_commands, inbox.run([](session& who, session_inbox::command& task) {
     static_cast<peer&>(who).call([&] { task(who); });
