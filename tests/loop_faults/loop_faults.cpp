@@ -203,7 +203,9 @@ void live(life& l, faults::plan what) {
   std::unique_ptr<ws_client> last;
   if (at.good) {
     give(*server);
+    test::patience_ms = 1500;  // what was lost with the memory for it does not come
     visit(at);
+    test::patience_ms = 10'000;
     // The failure may strike one of these; then the next is served.
     for (int i = 0; i < 2 && !l.fresh_served; ++i)
       l.fresh_served = echoes(at.tcp, "fresh") && echoes(at.local, "fresh");
@@ -212,7 +214,9 @@ void live(life& l, faults::plan what) {
     } catch (std::runtime_error const&) {
     }
     server->stop();
+    test::patience_ms = 1500;
     if (last) last->last();
+    test::patience_ms = 10'000;
     last.reset();
   }
   visited.set_value();
@@ -332,4 +336,47 @@ TEMPLATE_LIST_TEST_CASE("each call of a server to the system may fail once with 
 
 TEMPLATE_LIST_TEST_CASE("memory may run out once at every place of a server", "", faulty_loops) {
   fail_each<TestType>([](call which) { return which >= call::malloc; });
+}
+
+TEMPLATE_LIST_TEST_CASE("an echoed message costs one recv, one send, its share of a wait, and no memory", "",
+                        faulty_loops) {
+  constexpr long messages = 1000;
+  life l;
+  std::promise<places> ready;
+  std::promise<basic_server<TestType>*> running;
+  std::promise<void> visited;
+  faults::begin();
+  thread server_thread;
+  std::string const path = "/tmp/purews-counted-" + std::to_string(::getpid()) + ".sock";
+  REQUIRE(!server_thread.start([&] { serve<TestType>(l, ready, running, path, visited.get_future()); }));
+  basic_server<TestType>* const server = running.get_future().get();
+  places const at = ready.get_future().get();
+  REQUIRE(at.good);
+  {
+    ws_client client(at.tcp);
+    REQUIRE(client);
+    auto const echo = [&](long times) {
+      for (long i = 0; i < times; ++i) {
+        client.send("a message of usual length");
+        if (client.next_text() != "a message of usual length") return false;
+      }
+      return true;
+    };
+    CHECK(echo(500));  // and the timer of the server has fired
+    std::vector<long> before;
+    for (int i = 0; i < faults::calls; ++i) before.push_back(faults::seen[i]);
+    CHECK(echo(messages));
+    auto const cost = [&](call which) { return faults::count_of(which) - before[static_cast<std::size_t>(which)]; };
+    CHECK(cost(call::recv) == messages);
+    CHECK(cost(call::send) == messages);
+    CHECK(cost(call::sendmsg) == 0);
+    CHECK(cost(call::epoll_wait) <= messages + 10);  // a timer may fire meanwhile
+    CHECK(cost(call::epoll_ctl) == 0);
+    CHECK(cost(call::malloc) == 0);
+    CHECK(cost(call::realloc) == 0);
+    CHECK(cost(call::operator_new) == 0);
+  }
+  server->stop();
+  visited.set_value();
+  server_thread.join();
 }

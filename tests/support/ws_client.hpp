@@ -16,7 +16,7 @@
 /// Blocking clients for the tests of servers. They wait for at most ten seconds, which only a broken server needs.
 namespace test {
 
-inline constexpr int patience_ms = 10'000;
+inline int patience_ms = 10'000;
 
 /// How a test's socket is made.
 struct client_socket {
