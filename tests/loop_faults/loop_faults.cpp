@@ -103,7 +103,12 @@ void serve(life& l, std::promise<places>& ready, std::promise<basic_server<Loop>
     listening const local = tcp ? server.listen_unix(path) : listening{tcp.error, {}};
     if (!l.refused) l.refused = tcp.error;
     if (!l.refused) l.refused = local.error;
-    auto const timer = server.loop(0).after(milliseconds(1), [&server] { server.publish("nobody", "tick"); });
+    auto const timer = server.loop(0).after(milliseconds(1), [&server] {
+      try {
+        server.publish("nobody", "tick");
+      } catch (std::bad_alloc const&) {  // a callback of the program must not throw
+      }
+    });
     found = {!l.refused, tcp.address, local.address};
     l.listened = found.good;
     tell(found.good ? &server : nullptr);
