@@ -3,7 +3,10 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -67,6 +70,18 @@ bool rests(Loop& loop) {
     if (purews::steady_now() - before >= purews::milliseconds(29)) return true;
   }
   return false;
+}
+
+/// Runs `body` in a child process; its result is the exit code.
+template <class F>
+int in_child(F body) {
+  std::fflush(nullptr);
+  pid_t const child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) ::_exit(body());
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
 enum class transport { local, tcp };

@@ -28,17 +28,6 @@ bool forbid(unsigned call, unsigned error) {
   return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-template <class F>
-int in_child(F body) {
-  std::fflush(nullptr);
-  pid_t const child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) ::_exit(body());
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-}
-
 int open_descriptors() {
   int count = 0;
   DIR* const folder = ::opendir("/proc/self/fd");

@@ -31,18 +31,6 @@ struct pipe_pair {
   descriptor reading, writing;
 };
 
-/// Runs `body` in a child process; its result is the exit code.
-template <class F>
-int in_child(F body) {
-  std::fflush(nullptr);
-  pid_t const child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) ::_exit(body());
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-}
-
 std::uint64_t descriptor_limit() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);

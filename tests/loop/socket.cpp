@@ -40,8 +40,8 @@ struct connected_pair {
   socket_address peer;
 };
 
-connected_pair connect_pair() {
-  listen_result const listening = listen_tcp("127.0.0.1", 0);
+connected_pair connect_pair(listen_options with = {}) {
+  listen_result const listening = listen_tcp("127.0.0.1", 0, with);
   REQUIRE(listening);
   connect_result connecting = connect_tcp(listening.bound);
   REQUIRE(connecting);
@@ -68,6 +68,17 @@ TEST_CASE("a compact address expands to what it was made from, and a local one l
   CHECK(text(compact_address(local_path("/run/chat.sock")).expand()).view() == "unix:");
   CHECK(text(local_path("/run/chat.sock")).view() == "unix:/run/chat.sock");
   CHECK(compact_address().expand().family() == AF_UNSPEC);
+}
+
+TEST_CASE("accepted connections inherit keep-alive, buffers and the absence of Nagle's delay") {
+  connected_pair const pair = connect_pair({.tcp = {.keep_alive = {.idle = seconds(77)}, .send_buffer_bytes = 50'000}});
+  int const accepted = pair.accepted.number();
+  CHECK(option_of(accepted, SOL_SOCKET, SO_KEEPALIVE) != 0);
+  CHECK(option_of(accepted, IPPROTO_TCP, TCP_KEEPIDLE) == 77);
+  CHECK(option_of(accepted, IPPROTO_TCP, TCP_KEEPINTVL) == 10);
+  CHECK(option_of(accepted, IPPROTO_TCP, TCP_KEEPCNT) == 3);
+  CHECK(option_of(accepted, IPPROTO_TCP, TCP_NODELAY) != 0);
+  CHECK(option_of(accepted, SOL_SOCKET, SO_SNDBUF) == 100'000);  // Linux doubles it, for its own books
 }
 
 TEST_CASE("a local socket is listened on and connected to; a stale one is replaced, anything else is not") {

@@ -18,7 +18,7 @@ bool is_awake(session_inbox& inbox) {
 /// Runs what has come, as a loop does when it was woken.
 std::size_t serve(session_home& home) {
   home.inbox.clear_wake();
-  return home.inbox.run();
+  return home.inbox.run([](session& who, session_inbox::command& task) { task(who); });
 }
 
 /// Runs what comes until `done`, within reason.

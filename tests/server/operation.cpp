@@ -401,26 +401,3 @@ TEST_CASE("pinned threads stay on their processors, and serve") {
   REQUIRE(::sched_getaffinity(0, sizeof after, &after) == 0);
   CHECK(CPU_EQUAL(&before, &after));
 }
-
-TEST_CASE("accepted connections inherit keep-alive, buffers and the absence of Nagle's delay") {
-  server server({.tcp = {.send_buffer_bytes = 50'000}});
-  journal log;
-  server.route("/", echo_route(log));
-  listen_result const made =
-      listen_tcp("127.0.0.1", 0, {.tcp = {.keep_alive = {.idle = seconds(77)}, .send_buffer_bytes = 50'000}});
-  raw_client client(made.bound);
-  accept_result accepted = accept_one(made.socket.number());
-  for (int i = 0; i < 1000 && !accepted.socket; ++i) accepted = accept_one(made.socket.number());
-  auto const option = [&](int level, int name) {
-    int value = -1;
-    socklen_t size = sizeof value;
-    ::getsockopt(accepted.socket.number(), level, name, &value, &size);
-    return value;
-  };
-  CHECK(option(SOL_SOCKET, SO_KEEPALIVE) != 0);
-  CHECK(option(IPPROTO_TCP, TCP_KEEPIDLE) == 77);
-  CHECK(option(IPPROTO_TCP, TCP_KEEPINTVL) == 10);
-  CHECK(option(IPPROTO_TCP, TCP_KEEPCNT) == 3);
-  CHECK(option(IPPROTO_TCP, TCP_NODELAY) != 0);
-  CHECK(option(SOL_SOCKET, SO_SNDBUF) == 100'000);  // Linux doubles it, for its own books
-}

@@ -37,16 +37,12 @@ class readiness_listener final : public loop_source {
 
  private:
   static constexpr int accepts_max = 64;  ///< in a turn, while others wait
-  static constexpr duration rest = milliseconds(100);
 
   void on_ready(interest) noexcept override;
   void on_timer() noexcept override { listen(); }
   void on_marked() noexcept override {}
 
   void listen() noexcept;
-  static bool exhausted(int error) noexcept {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-  }
 
   Loop& loop_;
   accepted each_;
@@ -92,9 +88,9 @@ void readiness_listener<Loop>::on_ready(interest) noexcept {
       continue;
     }
     if (got.error == EAGAIN || got.error == EWOULDBLOCK) break;
-    if (!exhausted(got.error)) continue;
+    if (!accept_is_exhausted(got.error)) continue;
     static_cast<void>(loop_.change(*this, interest::none));
-    loop_.arm(*this, loop_.now() + rest);
+    loop_.arm(*this, loop_.now() + accept_rest);
     break;
   }
   accepting_ = false;
@@ -104,7 +100,7 @@ void readiness_listener<Loop>::on_ready(interest) noexcept {
 template <class Loop>
 void readiness_listener<Loop>::listen() noexcept {
   if (!attached() || paused_) return;
-  if (loop_.change(*this, interest::read)) loop_.arm(*this, loop_.now() + rest);
+  if (loop_.change(*this, interest::read)) loop_.arm(*this, loop_.now() + accept_rest);
 }
 
 }  // namespace purews::inline v0

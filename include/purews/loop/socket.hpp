@@ -62,6 +62,9 @@ listen_result listen_tcp(std::string_view host, std::uint16_t port, listen_optio
 /// the file.
 listen_result listen_local(std::string_view path, listen_options options = {}) noexcept;
 
+/// Removes the file of a local socket that was listened on. Does nothing for another address.
+void remove_socket_file(socket_address const& bound) noexcept;
+
 struct connect_result {
   descriptor socket{};
   os_error error{};
@@ -84,6 +87,13 @@ struct accept_result {
 
 /// Accepts one connection that is waiting. Its socket is prepared.
 accept_result accept_one(int listening) noexcept;
+
+/// Whether accepting failed because the process or the system has no descriptor or memory left. The connection stays in
+/// the queue: a loop is to ask again after a rest, and not to spin.
+constexpr bool accept_is_exhausted(int error) noexcept {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+inline constexpr duration accept_rest = milliseconds(100);
 
 /// Makes a socket fit for a loop: non-blocking, closed on exec, without Nagle's delay, without SIGPIPE. Sockets from
 /// listen_tcp(), accept_one() and connect_tcp() are that already. A socket that is not TCP has no delay.
@@ -182,7 +192,7 @@ inline os_error listen_on(socket_address const& address, listen_options options,
   if (::bind(number, address.data(), address.size) < 0) return last_os_error("bind");
   os_error const e = ::listen(number, options.backlog) < 0 ? last_os_error("listen") : local_address(number, out.bound);
   if (e) {
-    if (address.family() == AF_UNIX) ::unlink(address.path().data());  // bind() has made it
+    remove_socket_file(address);  // bind() has made it
     return e;
   }
   out.socket = static_cast<descriptor&&>(socket);
@@ -200,6 +210,10 @@ inline listen_result listen_tcp(std::string_view host, std::uint16_t port, liste
   return out;
 }
 
+inline void remove_socket_file(socket_address const& bound) noexcept {
+  if (std::string_view const path = bound.path(); !path.empty()) ::unlink(path.data());
+}
+
 inline listen_result listen_local(std::string_view path, listen_options options) noexcept {
   listen_result out;
   options.sharing = port_sharing::exclusive;
@@ -212,7 +226,7 @@ inline listen_result listen_local(std::string_view path, listen_options options)
   if (::lstat(address.path().data(), &there) != 0 || !S_ISSOCK(there.st_mode)) return out;
   connect_result const somebody = connect_tcp(address);
   if (somebody || somebody.error.code != ECONNREFUSED) return out;  // refused: nobody listens there any more
-  ::unlink(address.path().data());
+  remove_socket_file(address);
   out.error = listen_on(address, options, out);
   return out;
 }

@@ -42,7 +42,6 @@ class uring_listener final : public loop_source {
 
  private:
   using operation = uring_target::operation;
-  static constexpr duration rest = milliseconds(100);
 
   struct target final : uring_target {
     explicit target(uring_listener& l) noexcept : to(&l) {}
@@ -61,9 +60,6 @@ class uring_listener final : public loop_source {
   void hand_over(descriptor socket) noexcept;
   void listen() noexcept;
   bool listens() const noexcept { return attached() && !paused_; }
-  static bool exhausted(int error) noexcept {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-  }
 
   Loop& loop_;
   target* target_;
@@ -124,18 +120,16 @@ void uring_listener<Loop>::on_accept(int result) noexcept {
     hand_over(static_cast<descriptor&&>(socket));
   } else if (socket && attached() && waiting_.reserve(waiting_.size() + 1)) {
     waiting_.push(socket.release());
-  } else if (listens() && exhausted(-result)) {
-    return loop_.arm(*this, loop_.now() + rest);
+  } else if (listens() && accept_is_exhausted(-result)) {
+    return loop_.arm(*this, loop_.now() + accept_rest);
   }
   listen();
 }
 
 template <class Loop>
 void uring_listener<Loop>::hand_over(descriptor socket) noexcept {
-  socket_address peer{};
-  peer.size = sizeof peer.storage;
-  // It fails when the connection is over already.
-  if (::getpeername(socket.number(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.size) < 0) return;
+  socket_address peer;
+  if (remote_address(socket.number(), peer)) return;  // the connection is over already
   accepting_ = true;
   each_(static_cast<descriptor&&>(socket), peer);
   accepting_ = false;

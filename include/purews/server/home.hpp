@@ -98,9 +98,7 @@ refusal session::work(Work work, Done done) {
 }
 
 inline void session::finish_work(std::uint32_t ticket, session_inbox::command& done) {
-  if (ticket != works_->due) return works_->waiting.push_back({ticket, static_cast<session_inbox::command&&>(done)});
-  done(*this);
-  ++works_->due;
+  works_->waiting.push_back({ticket, static_cast<session_inbox::command&&>(done)});
   for (std::size_t i = 0; i < works_->waiting.size();) {
     if (works_->waiting[i].ticket != works_->due) {
       ++i;
@@ -108,9 +106,9 @@ inline void session::finish_work(std::uint32_t ticket, session_inbox::command& d
     }
     session_inbox::command next = static_cast<session_inbox::command&&>(works_->waiting[i].done);
     works_->waiting.erase(works_->waiting.begin() + static_cast<std::ptrdiff_t>(i));
-    if (entered_) next(*this);
     ++works_->due;
     i = 0;
+    if (entered_) next(*this);
   }
 }
 

@@ -76,9 +76,6 @@ class session_inbox {
   /// Gives what was pushed before this call to `each`, with its session; says how many found none.
   template <class F>
   std::size_t run(F each) noexcept;
-  std::size_t run() noexcept {
-    return run([](session& who, command& task) { task(who); });
-  }
 
   /// Nobody is here any more: whatever comes is stale, and what waits is destroyed with the last handle.
   void close() noexcept;

@@ -42,7 +42,6 @@ class server_peer final : public session {
     } catch (std::bad_alloc const&) {
       machine().abort();
       stream_.abort();
-      stream_.touch();
     }
   }
 
@@ -117,10 +116,8 @@ void server_peer<Worker>::on_settled(stream_type& stream) noexcept {
     on_events(stream);
     stream.touch();
   }
-  limits const& limit = worker().shared().machine.limit;
   std::size_t const waiting = machine().queued_bytes();
-  std::size_t const high =
-      limit.queue_bytes_high < limit.queue_bytes_max ? limit.queue_bytes_high : limit.queue_bytes_max;
+  std::size_t const high = worker().shared().queue_high;
   if (waiting > high) {
     high_ = true;
   } else if (high_ && waiting <= high / 4) {

@@ -96,13 +96,9 @@ class basic_server {
 
   /// Without loops. What throws after this one leaves the rest to the destructor.
   struct no_loops {};
-  basic_server(no_loops, server_options& with)
-      : shared_([&with] {
-          if (with.threads == 0) with.threads = 1;
-          return with;
-        }()) {
-    workers_.reserve(with.threads);
-    shared_.inboxes.reserve(with.threads);
+  basic_server(no_loops, server_options const& with) : shared_(with) {
+    workers_.reserve(shared_.with.threads);
+    shared_.inboxes.reserve(shared_.with.threads);
   }
 
   listen_options options_for(port_sharing sharing) const noexcept {
@@ -121,7 +117,7 @@ class basic_server {
 template <class Loop>
 template <class... A>
 basic_server<Loop>::basic_server(server_options with, A&&... loop_arguments) : basic_server(no_loops{}, with) {
-  for (unsigned i = 0; i < with.threads; ++i) {
+  for (unsigned i = 0; i < shared_.with.threads; ++i) {
     workers_.push_back(new worker(shared_, loop_arguments...));
     shared_.inboxes.push_back(&workers_.back()->inbox);
   }

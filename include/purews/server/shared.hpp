@@ -9,9 +9,11 @@ namespace purews::inline v0 {
 /// What all threads of a server share. While it runs nothing in it changes but what is atomic.
 struct server_shared {
   explicit server_shared(server_options const& how) noexcept
-      : with(how),
+      : with(with_a_loop(how)),
         machine{.limit = how.limits, .timeout = how.timeout, .deliver = how.deliver, .extension = how.extension},
-        pool(how.work_max) {}
+        pool(how.work_max),
+        queue_high(how.limits.queue_bytes_high < how.limits.queue_bytes_max ? how.limits.queue_bytes_high
+                                                                            : how.limits.queue_bytes_max) {}
 
   /// Whether stop() was called, and whether it was called again.
   bool draining() const noexcept { return __atomic_load_n(&stops, __ATOMIC_ACQUIRE) > 0; }
@@ -32,6 +34,7 @@ struct server_shared {
   options const machine;
   router routes;
   work_pool pool;
+  std::size_t const queue_high;         // with more waiting for a client, on_drain is to follow
   std::vector<session_inbox*> inboxes;  // of the workers
   callback<void()> ended;
   std::uint64_t last_id = 0;         // atomic
@@ -46,6 +49,12 @@ struct server_shared {
   /// Takes the turn from `from` to `to`. False: it is not that turn.
   bool turn(shedding from, shedding to) noexcept {
     return __atomic_compare_exchange_n(&shed, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+  }
+
+ private:
+  static server_options with_a_loop(server_options how) noexcept {
+    if (how.threads == 0) how.threads = 1;
+    return how;
   }
 };
 

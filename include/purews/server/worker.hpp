@@ -107,7 +107,7 @@ os_error server_worker<Loop>::listen(descriptor socket, socket_address const& bo
     return {};
   }
   // Nobody would accept what connects to it.
-  if (std::string_view const path = bound.path(); !path.empty()) ::unlink(path.data());
+  remove_socket_file(bound);
   delete made;
   delete added;
   return error;
@@ -264,7 +264,7 @@ void server_worker<Loop>::close_listeners() noexcept {
   while (listeners_ != nullptr) {
     listening* const closes = listeners_;
     listeners_ = closes->next;
-    if (std::string_view const path = closes->bound.path(); !path.empty()) ::unlink(path.data());
+    remove_socket_file(closes->bound);
     delete closes->listener;
     delete closes;
   }
