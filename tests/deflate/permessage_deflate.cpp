@@ -322,6 +322,33 @@ TEST_CASE("7692 7.2.2 D-38, D-39: what a message may become is bounded, in every
   }
 }
 
+TEST_CASE("7692 7.2.2: in pieces comes all that the input tells so far, however much room there was") {
+  // Long repeats: a few bits of the input make more than the room that is tried.
+  std::string text;
+  for (std::size_t i = 1; i < 40; ++i) text += std::string(i * 37, static_cast<char>('a' + i % 7));
+  deflater machine;
+  REQUIRE(machine.begin(15, {}));
+  auto const made = machine.encode(as_bytes(text), fragment::last);
+  test::octets const packed(made.payload.begin(), made.payload.end());
+  test::octets const wire = test::peer_frame(role::server, 0xC1, packed);
+  std::size_t const head = wire.size() - packed.size();
+  permessage_deflate const deflate;
+  options const with{.deliver = delivery::pieces, .extension = &deflate};
+  for (std::size_t cut = 1; cut < packed.size(); ++cut) {
+    CAPTURE(cut);
+    test::plain_inflate oracle(15);
+    std::string const told = oracle.beginning(test::octets(packed.begin(), packed.begin() + static_cast<int>(cut)));
+    connection c(role::server, with, test::birth);
+    REQUIRE(c.use(*deflate.make_codec(role::server, {})) == refusal::none);
+    test::exact_copy in(test::octets(wire.begin(), wire.begin() + static_cast<int>(head + cut)));
+    c.receive(in.view(), test::birth);
+    std::string came;
+    for (event e = c.next(); e.what != kind::none; e = c.next()) came += e.text();
+    c.park();
+    CHECK(came == told);
+  }
+}
+
 TEST_CASE("8.1 U-04, U-05: compressed text is checked as it is inflated, however it is cut") {
   permessage_deflate const deflate;
   options const with{.extension = &deflate};

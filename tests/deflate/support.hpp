@@ -48,6 +48,11 @@ class plain_inflate {
   /// Empty optional as "?": zlib refused it.
   std::string message(octets packed) {
     for (unsigned const octet : {0U, 0U, 0xFFU, 0xFFU}) packed.push_back(static_cast<std::byte>(octet));
+    return beginning(std::move(packed));
+  }
+
+  /// All that these bytes tell.
+  std::string beginning(octets packed) {
     std::string text;
     stream_.next_in = reinterpret_cast<Bytef*>(packed.data());
     stream_.avail_in = static_cast<uInt>(packed.size());

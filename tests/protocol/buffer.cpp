@@ -30,6 +30,20 @@ TEST_CASE("an empty buffer is one pointer and owns nothing") {
   b.clear();
 }
 
+TEST_CASE("a buffer grows to twice its size, but not beyond what it will ever hold") {
+  buffer b;
+  REQUIRE(b.append(octets(1000)));
+  CHECK(b.prepare(1001).size() == 1001);  // 1000 would have been enough for twice as much
+  b.clear();
+  REQUIRE(b.append(octets(1000)));
+  CHECK(b.prepare(1, 1500).size() == 500);
+  REQUIRE(b.append(octets(500), 1500));
+  CHECK(b.prepare(7, 1500).size() == 7);  // more, if that is asked for
+  CHECK(b.prepare(1).size() == 7);
+  b.commit(7);
+  CHECK(b.prepare(1).size() == 1507);
+}
+
 TEST_CASE("random use of a buffer is like that of a vector") {
   std::mt19937 random(1);
   auto const below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };

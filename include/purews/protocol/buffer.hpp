@@ -22,12 +22,13 @@ class buffer {
   std::size_t size() const noexcept { return block_ ? block_->size : 0; }
   std::byte* end() noexcept { return block_ ? block_->data() + block_->size : nullptr; }
 
-  /// Copies `more` to the end. Returns false, changing nothing, if memory ran out.
-  [[nodiscard]] bool append(bytes_view more) noexcept;
+  /// Copies `more` to the end. Returns false, changing nothing, if memory ran out. `size_max` as in prepare().
+  [[nodiscard]] bool append(bytes_view more, std::size_t size_max = SIZE_MAX) noexcept;
 
   /// Makes room for at least `more` bytes behind the end and returns it, uninitialised, or nothing if memory ran out.
-  /// It becomes content by `commit`. Views of this buffer become invalid.
-  [[nodiscard]] bytes prepare(std::size_t more) noexcept;
+  /// It becomes content by `commit`. Views of this buffer become invalid. It grows to twice its size, but not beyond
+  /// `size_max`, which the content is not expected to pass.
+  [[nodiscard]] bytes prepare(std::size_t more, std::size_t size_max = SIZE_MAX) noexcept;
 
   /// Whether `piece` is the front of the prepared room. Bytes that only happen to begin where this memory ends are not.
   bool is_prepared(bytes_view piece) const noexcept {
@@ -76,23 +77,24 @@ inline buffer& buffer::operator=(buffer&& other) noexcept {
   return *this;
 }
 
-inline bool buffer::append(bytes_view more) noexcept {
+inline bool buffer::append(bytes_view more, std::size_t size_max) noexcept {
   if (more.empty()) return true;
-  bytes const room = prepare(more.size());
+  bytes const room = prepare(more.size(), size_max);
   if (room.empty()) return false;
   copy_bytes(room.data(), more);
   commit(more.size());
   return true;
 }
 
-inline bytes buffer::prepare(std::size_t more) noexcept {
+inline bytes buffer::prepare(std::size_t more, std::size_t size_max) noexcept {
   std::size_t const used = size();
   std::size_t const capacity = block_ ? block_->capacity : 0;
   if (capacity - used < more || block_ == nullptr) {
     if (more > SIZE_MAX / 4) return {};  // no sum below wraps: a block is less than half of the address space
     std::size_t const needed = used + more;
     std::size_t const doubled = capacity * 2 > 240 ? capacity * 2 : 240;
-    std::size_t const wanted = needed > doubled ? needed : doubled;
+    std::size_t const grown_to = doubled < size_max ? doubled : size_max;
+    std::size_t const wanted = needed > grown_to ? needed : grown_to;
     auto* const grown = static_cast<block*>(reallocate_bytes(block_, sizeof(block) + wanted));
     if (grown == nullptr) return {};
     grown->size = used;

@@ -56,6 +56,10 @@ class decoder {
   event whole_message(input& in) noexcept;
   event piece(input& in, options const& with) noexcept;
   event compressed_piece(input& in, options const& with, message_codec& codec) noexcept;
+  // One byte above a bound, as far as sizes go.
+  static std::size_t size_above(std::uint64_t bound) noexcept {
+    return bound < SIZE_MAX ? static_cast<std::size_t>(bound + 1) : SIZE_MAX;
+  }
   std::uint64_t inflated_bytes_max(limits const& limit) const noexcept;
   void end_frame() noexcept;
   event end_message() noexcept;
@@ -78,6 +82,7 @@ class decoder {
   bool in_frame_ = false;
   bool delivered_ = false;   // the last event was a view of assembled_
   bool compressed_ = false;  // the message is
+  bool more_output_ = false;  // the codec filled all of its room, and may have kept something back
   utf8_validator text_{};
   std::byte carry_[frame_header_bytes_max];
   buffer assembled_;
@@ -278,7 +283,7 @@ inline event decoder::piece(input& in, options const& with) noexcept {
   }
   if (assembled_.is_prepared(part)) {
     assembled_.commit(size);  // read directly into its place
-  } else if (!assembled_.append(part)) {
+  } else if (!assembled_.append(part, size_above(with.limit.message_bytes_max))) {
     return fail(error::out_of_memory);
   }
   return message_done ? end_message() : event{};
@@ -307,13 +312,13 @@ inline event decoder::compressed_piece(input& in, options const& with, message_c
       unmasked_ = part.size();
     }
     bool const ends = frame_.fin && part.size() == left_;
-    if (part.empty() && left_ != 0) return {};
+    if (part.empty() && left_ != 0 && !more_output_) return {};
     // As much room as has been of use so far, so that a few bytes that become many do not come in as many pieces.
     std::uint64_t const likely = message_bytes_ > part.size() * 4 ? message_bytes_ : part.size() * 4;
     std::uint64_t const wanted = likely < 256 ? 256 : likely < room_bytes_max ? likely : room_bytes_max;
     // One byte above the bound tells that it would be passed.
     std::uint64_t const allowed = most - message_bytes_ < wanted ? most - message_bytes_ + 1 : wanted;
-    bytes room = assembled_.prepare(static_cast<std::size_t>(allowed));
+    bytes room = assembled_.prepare(static_cast<std::size_t>(allowed), size_above(most));
     if (room.empty()) return fail(error::out_of_memory);
     room = room.first(static_cast<std::size_t>(allowed));
     decoded const got = codec.decode(part, room, ends ? fragment::last : fragment::more);
@@ -329,15 +334,15 @@ inline event decoder::compressed_piece(input& in, options const& with, message_c
     message_bytes_ += got.produced;
     if (got.finished && message_op_ == opcode::text && !text_.finished()) return fail(error::invalid_utf8);
     assembled_.commit(got.produced);
-    bool const more_output = got.produced == room.size() && !got.finished;
-    bool const frame_done = left_ == 0 && !more_output && (got.finished || !frame_.fin);
+    more_output_ = got.produced == room.size() && !got.finished;
+    bool const frame_done = left_ == 0 && !more_output_ && (got.finished || !frame_.fin);
     if (frame_done) end_frame();
     if (got.finished && with.deliver == delivery::whole) return end_message();
     if (got.finished || (got.produced != 0 && with.deliver == delivery::pieces)) {
       delivered_ = true;
       return {.what = kind::fragment, .op = message_op_, .fin = got.finished, .payload = assembled_.view()};
     }
-    if (frame_done || (!more_output && part.size() == got.consumed)) return {};
+    if (frame_done || (!more_output_ && part.size() == got.consumed)) return {};
     PUREWS_ASSERT(got.consumed + got.produced != 0);
   }
 }
