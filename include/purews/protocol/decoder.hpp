@@ -56,7 +56,6 @@ class decoder {
   event whole_message(input& in) noexcept;
   event piece(input& in, options const& with) noexcept;
   event compressed_piece(input& in, options const& with, message_codec& codec) noexcept;
-  // One byte above a bound, as far as sizes go.
   static std::size_t size_above(std::uint64_t bound) noexcept {
     return bound < SIZE_MAX ? static_cast<std::size_t>(bound + 1) : SIZE_MAX;
   }
@@ -80,9 +79,9 @@ class decoder {
   message_state where_ = message_state::between;
   opcode message_op_ = opcode::binary;
   bool in_frame_ = false;
-  bool delivered_ = false;   // the last event was a view of assembled_
-  bool compressed_ = false;  // the message is
-  bool more_output_ = false;  // the codec filled all of its room, and may have kept something back
+  bool delivered_ = false;    // the last event was a view of assembled_
+  bool compressed_ = false;   // the message is
+  bool more_output_ = false;  // the codec filled all of its room, and may have more
   utf8_validator text_{};
   std::byte carry_[frame_header_bytes_max];
   buffer assembled_;
