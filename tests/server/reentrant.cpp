@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // Everything that a program may do, inside everything that a server calls.
-#include <dirent.h>
-#include <unistd.h>
-
 #include <memory>
 
 #include "harness.hpp"
+#include "support/descriptors.hpp"
 #ifdef PUREWS_TEST_HOSTED
 #include "loop/hosts.hpp"
 #endif
@@ -14,6 +12,7 @@
 #endif
 
 using namespace purews;
+using test::open_descriptors;
 using test::ws_client;
 
 namespace {
@@ -191,19 +190,6 @@ constexpr char const* event_names[] = {
     "on_close, 1006",   "on_close of abort",  "the end"};
 
 constexpr bool is_over_in(event_of where) { return where >= event_of::closed; }
-
-int open_descriptors() {
-#ifdef __linux__
-  DIR* const folder = ::opendir("/proc/self/fd");
-#else
-  DIR* const folder = ::opendir("/dev/fd");
-#endif
-  REQUIRE(folder != nullptr);
-  int count = 0;
-  while (::readdir(folder) != nullptr) ++count;
-  ::closedir(folder);
-  return count;
-}
 
 /// A server and its two clients, of which one makes an event happen. Nothing in it ends by a timeout: what hangs is
 /// found. Two is on the other side of each list: older than one.
