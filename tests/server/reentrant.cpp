@@ -539,3 +539,133 @@ TEMPLATE_LIST_TEST_CASE(
     }
   }
 }
+
+namespace {
+
+/// What an on_upgrade handler says, and what the client gets: a status, or 0 for none.
+struct decision {
+  char const* name;
+  void (*decide)(upgrade&);
+  int status;
+};
+
+void accept(upgrade& u) { static_cast<void>(u.accept({})); }
+void reject(upgrade& u) { u.reject(403); }
+
+/// Defers; later `then` decides.
+void later(upgrade& u, void (*then)(upgrade&)) { static_cast<void>(u.defer().decide(then)); }
+
+constexpr decision decisions[] = {
+    {"nothing", [](upgrade&) {}, 101},
+    {"accept", accept, 101},
+    {"accept twice", [](upgrade& u) { accept(u), accept(u); }, 101},
+    {"accept, and reject", [](upgrade& u) { accept(u), reject(u); }, 101},
+    {"accept, and defer", [](upgrade& u) { accept(u), static_cast<void>(u.defer()); }, 101},
+    {"accept, and have it rejected", [](upgrade& u) { accept(u), later(u, reject); }, 101},
+    {"reject", reject, 403},
+    {"reject twice", [](upgrade& u) { reject(u), u.reject(404); }, 403},
+    {"reject, and accept", [](upgrade& u) { reject(u), accept(u); }, 403},
+    {"reject, and defer", [](upgrade& u) { reject(u), static_cast<void>(u.defer()); }, 403},
+    {"defer, and say nothing later", [](upgrade& u) { later(u, [](upgrade&) {}); }, 101},
+    {"defer, and accept later", [](upgrade& u) { later(u, accept); }, 101},
+    {"defer, and reject later", [](upgrade& u) { later(u, reject); }, 403},
+    {"defer, and accept at once", [](upgrade& u) { static_cast<void>(u.defer()), accept(u); }, 101},
+    {"defer, and reject at once", [](upgrade& u) { static_cast<void>(u.defer()), reject(u); }, 403},
+    {"defer, and decide differently", [](upgrade& u) { later(u, reject), later(u, accept); }, 403},
+    {"defer, and be deferred again", [](upgrade& u) { later(u, [](upgrade& v) { later(v, accept); }); }, 101},
+    {"defer, and end it", [](upgrade& u) { static_cast<void>(u.defer().post([](session& s) { s.abort(); })); }, 0},
+    {"defer, and do what only an open session can",
+     [](upgrade& u) {
+       static_cast<void>(u.defer().post([](session& s) {
+         s.send("lost");
+         s.close();
+         s.ping();
+         s.subscribe("both");
+         s.resume();
+       }));
+       later(u, accept);
+     },
+     101},
+};
+
+}  // namespace
+
+TEMPLATE_LIST_TEST_CASE("the first decision on an upgrade counts, made at once or later, and is counted once", "",
+                        server_loops) {
+  for (decision const& each : decisions) {
+    CAPTURE(each.name);
+    basic_server<TestType> server({.timeout = {.handshake = forever, .close = forever, .linger = forever}});
+    journal log;
+    websocket_route route = echo_route(log);
+    route.subprotocols = {"v1"};
+    route.on_upgrade = each.decide;
+    route.on_message = [](session& s, message_view m) { s.send(std::string(s.subprotocol()) + std::string(m.text())); };
+    server.route("/", std::move(route));
+    listening const at = server.listen("127.0.0.1", 0);
+    REQUIRE(at);
+    thread runs;
+    REQUIRE(!runs.start([&] { server.run(); }));
+    {
+      ws_client client(at.address, {.subprotocols = {"v1"}});
+      CHECK(client.status() == each.status);
+      CHECK(static_cast<bool>(client) == (each.status == 101));
+      if (client) {
+        client.send("!");
+        CHECK(client.next_text() == "v1!");
+        CHECK(server.counters().sessions == 1);
+        CHECK(client.close().clean);
+      }
+    }
+    server.stop();
+    runs.join();
+    server_counters const counted = server.counters();
+    CHECK(counted.upgrades_accepted == (each.status == 101 ? 1 : 0));
+    CHECK(counted.upgrades_refused == (each.status == 403 ? 1 : 0));
+    CHECK(counted.connections() == 0);
+    CHECK(counted.sessions == 0);
+    CHECK(log.count("open") == counted.upgrades_accepted);
+    CHECK(log.lines().size() == 2 * counted.upgrades_accepted);
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("whoever defers an upgrade may stop the server, which does not wait for the decision", "",
+                        server_loops) {
+  basic_server<TestType> server(
+      {.timeout = {.handshake = forever, .close = forever, .linger = forever}, .drain = {.deadline = forever}});
+  session_handle kept;
+  server.route("/", {.on_upgrade = [&](upgrade& u) {
+                 kept = u.defer();
+                 server.stop();
+               }});
+  listening const at = server.listen("127.0.0.1", 0);
+  REQUIRE(at);
+  thread runs;
+  REQUIRE(!runs.start([&] { server.run(); }));
+  CHECK_FALSE(ws_client(at.address));
+  runs.join();
+  CHECK(kept.stale());
+  CHECK(kept.decide([](upgrade&) {}) == handover::stale);
+  CHECK(server.counters().connections() == 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("on_ended may use what is left of the server", "", server_loops) {
+  basic_server<TestType> server({.threads = 2});
+  journal log;
+  server.route("/", echo_route(log));
+  server.on_ended([&] {
+    server.stop();
+    static_cast<void>(server.publish("nobody", "hears this"));
+    server.loop().post([&] { log.add("not run"); });
+    log.add(std::to_string(server.counters().connections()) + (server.ready() ? " ready" : " ended"));
+  });
+  listening const at = server.listen("127.0.0.1", 0);
+  REQUIRE(at);
+  thread runs;
+  REQUIRE(!runs.start([&] { server.run(); }));
+  ws_client const client(at.address);
+  REQUIRE(log.wait("open"));
+  server.stop();
+  server.stop();
+  runs.join();
+  CHECK(log.lines() == lines{"open", "close 1006", "0 ended"});
+}
