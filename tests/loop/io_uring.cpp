@@ -2,7 +2,6 @@
 // What is particular to the loop on io_uring. Its behaviour as a loop is tested with that of all others.
 #include "purews/loop/io_uring.hpp"
 
-#include <dirent.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -13,8 +12,10 @@
 
 #include "harness.hpp"
 #include "purews/loop/thread.hpp"
+#include "support/descriptors.hpp"
 
 using namespace purews;
+using test::open_descriptors;
 
 namespace {
 
@@ -26,15 +27,6 @@ bool forbid(unsigned call, unsigned error) {
                          {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
   sock_fprog const program{4, steps};
   return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
-int open_descriptors() {
-  int count = 0;
-  DIR* const folder = ::opendir("/proc/self/fd");
-  REQUIRE(folder != nullptr);
-  while (::readdir(folder) != nullptr) ++count;
-  ::closedir(folder);
-  return count;
 }
 
 struct crowd {

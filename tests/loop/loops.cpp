@@ -10,6 +10,7 @@
 #include "harness.hpp"
 #include "purews/loop/default_loop.hpp"
 #include "purews/loop/thread.hpp"
+#include "support/descriptors.hpp"
 
 using namespace purews;
 
@@ -29,6 +30,27 @@ struct pipe_pair {
   }
 
   descriptor reading, writing;
+};
+
+/// Something that has deadlines, as a connection has: when the first one fires, it may have moved.
+template <class Loop>
+struct sleeper final : loop_source {
+  sleeper() : loop_source(-1) {}
+  void on_ready(interest) noexcept override {}
+  void on_timer() noexcept override {
+    in_order = in_order && due >= last && due <= loop->now();
+    last = due;
+    due = real;
+    real > loop->now() ? loop->arm(*this, real) : static_cast<void>(++fired);
+  }
+  void on_marked() noexcept override {}
+
+  Loop* loop = nullptr;
+  instant due = never;   // as the loop knows it
+  instant real = never;  // and as it is
+  int fired = 0;
+  static inline instant last{};
+  static inline bool in_order = true;
 };
 
 std::uint64_t descriptor_limit() {
@@ -92,6 +114,46 @@ TEMPLATE_LIST_TEST_CASE("a timer of no delay that starts itself again does not h
   int const before = fired;
   turns(loop, 1);
   CHECK(fired <= before + 1);
+}
+
+TEMPLATE_LIST_TEST_CASE(
+    "a hundred thousand connections have their deadlines in one structure and no descriptor for them", "", all_loops) {
+  using each = sleeper<TestType>;
+  constexpr std::uint32_t count = 100'000;
+  TestType loop;
+  REQUIRE(!loop.error());
+  turns(loop, 1);
+  int const descriptors = test::open_descriptors();
+  std::vector<each> all(count);
+  instant const soon = steady_now() + milliseconds(20);
+  bool attached = true;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    each& one = all[i];
+    one.loop = &loop;
+    one.due = one.real = soon + duration{100 * std::int64_t{(i * 7919) % count}};
+    attached = !loop.attach(one) && attached;
+    loop.arm_earlier(one, one.real);
+    if (i % 4 == 1) one.real = one.real + milliseconds(10);
+    if (i % 4 == 2) loop.disarm(one);
+  }
+  REQUIRE(attached);
+  CHECK(test::open_descriptors() == descriptors);
+  each::last = {};
+  each::in_order = true;
+  int const expected = count / 4 * 3;
+  auto const fired = [&] {
+    int sum = 0;
+    for (each const& one : all) sum += one.fired;
+    return sum;
+  };
+  CHECK(turn_until(loop, [&] { return fired() >= expected; }));
+  CHECK(rests(loop));
+  CHECK(fired() == expected);
+  bool once = true;
+  for (std::uint32_t i = 0; i < count; ++i) once = once && all[i].fired == (i % 4 == 2 ? 0 : 1);
+  CHECK(once);
+  CHECK(each::in_order);
+  for (each& one : all) loop.detach(one);
 }
 
 TEMPLATE_LIST_TEST_CASE("run_once waits no longer than it may, and a loop with nothing to do rests", "", all_loops) {

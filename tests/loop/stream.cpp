@@ -363,6 +363,27 @@ TEMPLATE_LIST_TEST_CASE("a deadline that moves to later is armed again when the 
   CHECK(turn_until(r.loop, [&] { return r.ours.machine().advances == 2; }));
 }
 
+TEMPLATE_LIST_TEST_CASE("a watch that becomes ready while a deadline is served is not forgotten", "", all_loops) {
+  rig<TestType> r;
+  socket_pair const pair = connect_pair(transport::local);
+  socket_pair quiet = connect_pair(transport::local);
+  session<TestType> late(r.loop, std::move(quiet.ours));
+  REQUIRE(!late.held->start());
+  int reads = 0;
+  auto const watched = r.loop.watch(pair.ours.number(), interest::read, [&](interest) { ++reads; });
+  turns(r.loop, 3);
+  // It becomes ready after the kernel was asked what is, and before the late one looks for what its deadline asks for.
+  r.ours.also = [&] { hand{descriptor(::dup(pair.peers.number()))}.send("x"); };
+  late.machine().settings.deadline = steady_now() + milliseconds(1);
+  late.held->touch();
+  turns(r.loop, 1);
+  ::usleep(5000);
+  r.peer.send("go");
+  r.loop.run_once(seconds(5));
+  CHECK(late.machine().advances == 1);
+  CHECK(turn_until(r.loop, [&] { return reads > 0; }));
+}
+
 TEMPLATE_LIST_TEST_CASE("what has arrived is read before a deadline counts", "", all_loops) {
   rig<TestType> r;
   socket_pair pair = connect_pair(transport::local);

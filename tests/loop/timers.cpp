@@ -106,3 +106,53 @@ TEST_CASE("any mixture of arming, moving, disarming and firing agrees with a sor
     REQUIRE(nodes[which].armed() == (expected[which] != INT64_MAX));
   }
 }
+
+TEST_CASE(
+    "a hundred thousand deadlines are met in order and once, moved ones at their new time, cancelled ones never") {
+  constexpr std::uint32_t count = 100'000;
+  constexpr std::int64_t cancelled = -1;
+  timer_heap heap;
+  REQUIRE(heap.reserve(count));
+  std::vector<numbered> nodes(count);
+  std::vector<std::int64_t> expected(count);
+  std::mt19937 random(11);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    nodes[i].number = static_cast<int>(i);
+    expected[i] = static_cast<std::int64_t>(random() % 1'000'000);
+    heap.arm(nodes[i], {expected[i]});
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    switch (random() % 4) {
+      case 0:
+        heap.disarm(nodes[i]);
+        expected[i] = cancelled;
+        break;
+      case 1:
+        heap.arm(nodes[i], {expected[i] += 500'000});
+        break;
+      case 2:
+        heap.arm(nodes[i], {expected[i] /= 2});
+        break;
+      default:
+        heap.arm_earlier(nodes[i], {expected[i] + 1});  // it is left alone
+    }
+  }
+  std::vector<int> fired(count);
+  std::int64_t last = 0;
+  bool in_order = true;
+  bool in_time = true;
+  for (std::int64_t now = 0; heap.next() != never; now += 1000) {
+    while (timer_node* const due = heap.pop_due({now})) {
+      auto const which = static_cast<std::size_t>(number_of(due));
+      ++fired[which];
+      in_order = in_order && expected[which] >= last;
+      in_time = in_time && expected[which] <= now && expected[which] > now - 1000;
+      last = expected[which];
+    }
+  }
+  CHECK(in_order);
+  CHECK(in_time);
+  bool once = true;
+  for (std::uint32_t i = 0; i < count; ++i) once = once && fired[i] == (expected[i] == cancelled ? 0 : 1);
+  CHECK(once);
+}

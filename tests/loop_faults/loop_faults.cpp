@@ -5,7 +5,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <future>
 #include <string>
 #include <tuple>
@@ -14,6 +13,7 @@
 #include "purews/loop/epoll.hpp"
 #include "purews/server/server.hpp"
 #include "support/catch.hpp"
+#include "support/descriptors.hpp"
 #include "support/frames.hpp"
 #include "support/ws_client.hpp"
 
@@ -27,11 +27,6 @@ namespace {
 
 /// Loops whose system calls are in faults.hpp.
 using faulty_loops = std::tuple<epoll_loop>;
-
-long descriptors() {
-  using files = std::filesystem::directory_iterator;
-  return std::distance(files("/proc/self/fd"), files());
-}
 
 /// What became of a server.
 struct life {
@@ -279,7 +274,7 @@ std::vector<faulty> const& table() {
 /// One life with one failure; false: it was not reached.
 template <class Loop>
 bool survives(faults::plan what) {
-  long const before = descriptors();
+  int const before = test::open_descriptors();
   std::snprintf(running_now, sizeof running_now, "hung: call %ld of %s gave %s\n", what.at,
                 faults::names[static_cast<int>(what.which)], ::strerrorname_np(what.code));
   INFO(std::string(running_now));
@@ -289,7 +284,7 @@ bool survives(faults::plan what) {
   ::alarm(0);
   bool const reached = faults::struck;
   if (l.opens != l.closes) CHECK(l.opens == l.closes);
-  if (descriptors() != before) CHECK(descriptors() == before);
+  if (test::open_descriptors() != before) CHECK(test::open_descriptors() == before);
   bool const told = l.refused || l.out_of_memory;
   if (!told && !l.fresh_served) CHECK(l.fresh_served);
   // What it refuses, it refuses for this reason.
@@ -384,4 +379,48 @@ TEMPLATE_LIST_TEST_CASE("an echoed message costs one recv, one send, its share o
   server->stop();
   visited.set_value();
   server_thread.join();
+}
+
+namespace {
+
+/// Something that has a deadline, as a connection has.
+struct sleeper final : loop_source {
+  sleeper() : loop_source(-1) {}
+  void on_ready(interest) noexcept override {}
+  void on_timer() noexcept override { fired = true; }
+  void on_marked() noexcept override {}
+  bool fired = false;
+};
+
+}  // namespace
+
+TEMPLATE_LIST_TEST_CASE("a hundred thousand deadlines cost no call to the system and no descriptor", "", faulty_loops) {
+  constexpr std::uint32_t count = 100'000;
+  TestType loop;
+  REQUIRE(!loop.error());
+  std::vector<sleeper> all(count);
+  int const descriptors = test::open_descriptors();
+  instant const soon = steady_now() + milliseconds(10);
+  faults::begin();
+  faults::spared = false;
+  bool attached = true;
+  for (sleeper& each : all) attached = !loop.attach(each) && attached;
+  for (std::uint32_t i = 0; i < count; ++i) loop.arm(all[i], soon + duration{(i * 7919) % count});
+  for (sleeper& each : all) loop.arm_earlier(each, soon + duration{count});  // what a message does
+  for (std::uint32_t i = 0; i < count; i += 2) loop.disarm(all[i]);
+  int turns = 0;
+  for (; loop.next_turn() != never; ++turns) loop.run_once(seconds(5));
+  faults::spared = true;
+  CHECK(attached);
+  CHECK(test::open_descriptors() == descriptors);
+  for (int i = 0; i < static_cast<int>(call::malloc); ++i) {
+    INFO(faults::names[i]);
+    CHECK(faults::seen[i] == (i == static_cast<int>(call::epoll_wait) ? turns : 0));
+  }
+  bool right = true;
+  for (std::uint32_t i = 0; i < count; ++i) right = right && all[i].fired == (i % 2 == 1);
+  CHECK(right);
+  CHECK(faults::count_of(call::realloc) + faults::count_of(call::malloc) < 50);  // it grows by doubling
+  CHECK(faults::count_of(call::operator_new) == 0);
+  for (sleeper& each : all) loop.detach(each);
 }

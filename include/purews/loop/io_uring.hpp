@@ -91,6 +91,8 @@ inline std::size_t uring_poller::wait(std::span<ready_event> out, std::int64_t m
 
 inline void uring_poller::watch() noexcept {
   ring_.enable();
+  // What became ready amid a turn was only passed over: it is found anew.
+  if (ring_.take_passed(watch_sign)) watching_ = false;
   if (watching_) return;
   io_uring_sqe& asks = ring_.entry();
   io_uring_prep_poll_add(&asks, watched_.number(), POLLIN);

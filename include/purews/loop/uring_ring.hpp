@@ -87,6 +87,8 @@ class uring_ring {
 
   /// Whether a completion of that sign waits.
   bool has_sign(unsigned sign) const noexcept;
+  /// Whether one was passed over by serve() since this was asked.
+  bool take_passed(unsigned sign) noexcept;
 
   /// Delivers what has completed until now.
   void serve() noexcept;
@@ -119,6 +121,7 @@ class uring_ring {
   io_uring ring_{};
   os_error error_;
   bool enabled_ = false;
+  std::uint16_t passed_ = 0;  // signs
   unsigned long long submissions_ = 0;
   mark_link abandoned_;
 };
@@ -275,6 +278,12 @@ inline void uring_ring::submit_and_wait(std::int64_t milliseconds) noexcept {
   submit();
 }
 
+inline bool uring_ring::take_passed(unsigned sign) noexcept {
+  unsigned const before = passed_;
+  passed_ = static_cast<std::uint16_t>(before & ~(1U << sign));
+  return passed_ != before;
+}
+
 inline bool uring_ring::has_sign(unsigned sign) const noexcept {
   unsigned head = 0;
   io_uring_cqe* each = nullptr;
@@ -311,7 +320,10 @@ inline void uring_ring::deliver(io_uring_cqe const& from) noexcept {
   int const result = from.res;
   unsigned const flags = from.flags;
   io_uring_cq_advance(&ring_, 1);
-  if (data <= operation_mask) return;
+  if (data <= operation_mask) {
+    passed_ = static_cast<std::uint16_t>(passed_ | 1U << data);
+    return;
+  }
   auto* const target = reinterpret_cast<uring_target*>(data & ~operation_mask);
   auto const which = static_cast<operation>(data & operation_mask);
   uring_pin const pin(*this, *target);

@@ -138,6 +138,7 @@ void server_peer<Worker>::deliver(event const& e) noexcept {
 
 template <class Worker>
 void server_peer<Worker>::end() noexcept {
+  machine().abort();  // one that is cut off is not open in its on_close either: it refuses, and its handles are stale
   report_end({.what = kind::none, .code = status_code::abnormal});
   delete this;
 }

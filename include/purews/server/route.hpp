@@ -8,7 +8,7 @@
 namespace purews::inline v0 {
 
 /// A WebSocket upgrade that waits for its decision. An on_upgrade handler that returns without having decided accepts
-/// it. Valid until the handler returns.
+/// it. The first decision counts. Valid until the handler returns.
 class upgrade {
  public:
   /// `chosen`: the subprotocol that is selected unless the handler names another.
@@ -28,9 +28,10 @@ class upgrade {
   /// route's is selected. Refuses: invalid_header, not_connecting if it is decided, out_of_memory. RFC 6455 section
   /// 4.2.2.
   [[nodiscard]] refusal accept(acceptance with) noexcept {
+    if (decided_) return refusal::not_connecting;
     if (with.subprotocol.empty()) with.subprotocol = chosen_;
     refusal const result = machine_.accept(with);
-    if (result == refusal::none) chosen_ = with.subprotocol;
+    if (result == refusal::none) decide(decision::accepted, with.subprotocol);
     return result;
   }
 
@@ -41,14 +42,15 @@ class upgrade {
   }
   /// The same with headers, such as Location or WWW-Authenticate.
   void reject(http_answer const& with) noexcept {
-    what_ = decision::rejected;
+    if (decided_) return;
+    decide(decision::rejected, {});
     if (machine_.answer(with) != refusal::none) static_cast<void>(machine_.answer({.status = 500}));
   }
 
   /// Leaves it open when the handler returns: to be decided by session_handle::decide(), from any thread, before
   /// timeouts::handshake is over.
   [[nodiscard]] session_handle defer() {
-    what_ = decision::deferred;
+    if (!decided_) what_ = decision::deferred;
     return session_.handle();
   }
 
@@ -59,12 +61,19 @@ class upgrade {
   std::string_view chosen() const noexcept { return chosen_; }
 
  private:
+  void decide(decision what, std::string_view subprotocol) noexcept {
+    decided_ = true;
+    what_ = what;
+    chosen_ = subprotocol;
+  }
+
   session& session_;
   endpoint& machine_;
   http_request request_;  // which the machine does not show any more once it is decided
   socket_address const& peer_;
   std::string_view chosen_;
   decision what_ = decision::accepted;
+  bool decided_ = false;
 };
 
 /// What a server does with the WebSocket connections of one path. With several threads the handlers are called on
