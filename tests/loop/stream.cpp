@@ -383,6 +383,32 @@ TEMPLATE_LIST_TEST_CASE("what has arrived is read before a deadline counts", "",
   CHECK(late.machine().advances == 0);
 }
 
+TEMPLATE_LIST_TEST_CASE("what becomes ready while a deadline is looked at is not lost", "", all_loops) {
+  rig<TestType> r;
+  socket_pair pair = connect_pair(transport::local);
+  session<TestType> late(r.loop, std::move(pair.ours));
+  REQUIRE(!late.held->start());
+  turns(r.loop, 1);
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  descriptor const reading(ends[0]), writing(ends[1]);
+  bool seen = false;
+  auto const watch = r.loop.watch(reading.number(), interest::read, [&](interest) {
+    char one = 0;
+    seen = ::read(reading.number(), &one, 1) == 1;
+  });
+  turns(r.loop, 1);
+  r.ours.also = [&] { REQUIRE(::write(writing.number(), "x", 1) == 1); };
+  late.machine().settings.deadline = steady_now() + milliseconds(1);
+  late.held->touch();
+  turns(r.loop, 1);
+  ::usleep(5000);
+  r.peer.send("go");
+  r.loop.run_once(seconds(5));
+  CHECK(late.machine().advances == 1);
+  CHECK(turn_until(r.loop, [&] { return seen; }));
+}
+
 TEMPLATE_LIST_TEST_CASE("an event may destroy other streams, ready or touched or armed in the same turn", "",
                         all_loops) {
   TestType loop;

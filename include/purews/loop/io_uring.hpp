@@ -110,6 +110,7 @@ inline void uring_poller::look() noexcept {
   if (looked_) return;
   looked_ = true;
   ring_.submit_and_look();
+  if (ring_.has_sign(watch_sign)) watching_ = false;  // it is dropped, and the next wait() asks again
   ring_.serve();
 }
 
