@@ -20,10 +20,12 @@ class uring_stream final : public loop_source {
   /// Takes a prepared socket and makes the machine from `arguments`. Nothing happens before start().
   template <class... A>
   uring_stream(Loop& loop, Owner& owner, descriptor socket, A&&... arguments)
-      : loop_source(socket.release()),
+      : loop_source(socket.number()),
         loop_(loop),
         owner_(owner),
-        target_(new target(loop, *this, static_cast<A&&>(arguments)...)) {}
+        target_(new target(loop, *this, static_cast<A&&>(arguments)...)) {
+    static_cast<void>(socket.release());  // not before there is no more memory to run out of
+  }
   ~uring_stream();
 
   /// Registers with the loop; at the end of its turn, or in the next, the machine's first output is sent. With
