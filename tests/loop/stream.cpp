@@ -2,6 +2,7 @@
 // The behaviour of a stream, the same on every readiness loop.
 #include "purews/loop/stream.hpp"
 
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -279,6 +280,28 @@ TEMPLATE_LIST_TEST_CASE("sending to a peer that has gone ends the stream and nev
   CHECK(r.ours.received == (accepts_input ? "unread" : ""));
   std::signal(SIGPIPE, before);
   CHECK(raised == 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("after a failed send the peer is told of the end, and what it says is still read", "",
+                        all_loops) {
+  rig<TestType> r(transport::tcp);
+  turns(r.loop, 1);
+  // The kernel cannot read what it is to send, and the peer knows nothing of that.
+  void* const page = ::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(page != MAP_FAILED);
+  r.ours.machine().settings.unreadable = {static_cast<std::byte const*>(page), 100};
+  SECTION("at the end of a turn") { r.ours.held->touch(); }
+  SECTION("at once") { r.ours.held->send_now(); }
+  CHECK(r.until([&] { return r.peer.ended; }));
+  CHECK(r.peer.got.empty());
+  CHECK(r.ours.ends == 0);
+  r.ours.echoes = false;
+  r.peer.send("late");
+  CHECK(turn_until(r.loop, [&] { return r.ours.received == "late"; }));
+  r.peer.shut();
+  CHECK(turn_until(r.loop, [&] { return r.ours.ends == 1; }));
+  CHECK(describe(r.ours.held->failure()).view().starts_with("send: "));
+  ::munmap(page, 4096);
 }
 
 TEMPLATE_LIST_TEST_CASE("what arrived before the transport broke is read although sending fails", "", all_loops) {
