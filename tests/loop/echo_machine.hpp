@@ -13,8 +13,9 @@ struct echo_settings {
   purews::instant deadline = purews::never;
   bool accepts_input = true;
   bool closes_at_eof = true;
-  bool shut_write = false;  ///< shut down when all is sent, close when the peer has ended, too
-  bool close = false;       ///< close when all is sent
+  bool shut_write = false;          ///< shut down when all is sent, close when the peer has ended, too
+  bool close = false;               ///< close when all is sent
+  purews::bytes_view unreadable{};  ///< is gathered instead of all else
 };
 
 /// A byte_machine without a protocol: what comes in is one event, and send() puts bytes out. Breaks of the loop's side
@@ -88,6 +89,11 @@ class echo_machine {
   std::size_t gather(std::span<purews::bytes_view> out) noexcept {
     PUREWS_ASSERT(!gathered_ && !out.empty());
     ++gathers;
+    gathered_ = !settings.unreadable.empty();
+    if (gathered_) {
+      out[0] = settings.unreadable;
+      return 1;
+    }
     std::size_t count = 0;
     // Cut into several spans, to be put together again by the call that sends them.
     for (std::size_t at = 0; at < queue_.size() && count < out.size(); at += piece) {

@@ -2,6 +2,7 @@
 // The behaviour of a stream, the same on every readiness loop.
 #include "purews/loop/stream.hpp"
 
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -281,6 +282,28 @@ TEMPLATE_LIST_TEST_CASE("sending to a peer that has gone ends the stream and nev
   CHECK(raised == 0);
 }
 
+TEMPLATE_LIST_TEST_CASE("after a failed send the peer is told of the end, and what it says is still read", "",
+                        all_loops) {
+  rig<TestType> r(transport::tcp);
+  turns(r.loop, 1);
+  // The kernel cannot read what it is to send, and the peer knows nothing of that.
+  void* const page = ::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(page != MAP_FAILED);
+  r.ours.machine().settings.unreadable = {static_cast<std::byte const*>(page), 100};
+  SECTION("at the end of a turn") { r.ours.held->touch(); }
+  SECTION("at once") { r.ours.held->send_now(); }
+  CHECK(r.until([&] { return r.peer.ended; }));
+  CHECK(r.peer.got.empty());
+  CHECK(r.ours.ends == 0);
+  r.ours.echoes = false;
+  r.peer.send("late");
+  CHECK(turn_until(r.loop, [&] { return r.ours.received == "late"; }));
+  r.peer.shut();
+  CHECK(turn_until(r.loop, [&] { return r.ours.ends == 1; }));
+  CHECK(describe(r.ours.held->failure()).view().starts_with("send: "));
+  ::munmap(page, 4096);
+}
+
 TEMPLATE_LIST_TEST_CASE("what arrived before the transport broke is read although sending fails", "", all_loops) {
   rig<TestType> r(transport::local);
   r.peer.send("first");
@@ -402,6 +425,32 @@ TEMPLATE_LIST_TEST_CASE("what has arrived is read before a deadline counts", "",
   r.loop.run_once(seconds(5));
   CHECK(late.received == "alive");
   CHECK(late.machine().advances == 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("what becomes ready while a deadline is looked at is not lost", "", all_loops) {
+  rig<TestType> r;
+  socket_pair pair = connect_pair(transport::local);
+  session<TestType> late(r.loop, std::move(pair.ours));
+  REQUIRE(!late.held->start());
+  turns(r.loop, 1);
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  descriptor const reading(ends[0]), writing(ends[1]);
+  bool seen = false;
+  auto const watch = r.loop.watch(reading.number(), interest::read, [&](interest) {
+    char one = 0;
+    seen = ::read(reading.number(), &one, 1) == 1;
+  });
+  turns(r.loop, 1);
+  r.ours.also = [&] { REQUIRE(::write(writing.number(), "x", 1) == 1); };
+  late.machine().settings.deadline = steady_now() + milliseconds(1);
+  late.held->touch();
+  turns(r.loop, 1);
+  ::usleep(5000);
+  r.peer.send("go");
+  r.loop.run_once(seconds(5));
+  CHECK(late.machine().advances == 1);
+  CHECK(turn_until(r.loop, [&] { return seen; }));
 }
 
 TEMPLATE_LIST_TEST_CASE("an event may destroy other streams, ready or touched or armed in the same turn", "",

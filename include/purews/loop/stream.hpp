@@ -27,7 +27,9 @@ class readiness_stream final : public loop_source {
   /// Takes a prepared socket and makes the machine from `arguments`. Nothing happens before start().
   template <class... A>
   readiness_stream(Loop& loop, Owner& owner, descriptor socket, A&&... arguments)
-      : loop_source(socket.release()), loop_(loop), owner_(owner), machine_(static_cast<A&&>(arguments)...) {}
+      : loop_source(socket.number()), loop_(loop), owner_(owner), machine_(static_cast<A&&>(arguments)...) {
+    static_cast<void>(socket.release());  // not before the machine was made: it may throw
+  }
   ~readiness_stream();
 
   /// Registers with the loop; at the end of its turn, or in the next, the machine's first output is sent. With

@@ -19,10 +19,12 @@ class uring_listener final : public loop_source {
   /// Takes a socket of listen_tcp(). `each` is called by the loop with a prepared socket and its peer; it must not
   /// throw, nor destroy the listener: close() it instead.
   uring_listener(Loop& loop, descriptor listening, accepted each)
-      : loop_source(listening.release()),
+      : loop_source(listening.number()),
         loop_(loop),
         target_(new target(*this)),
-        each_(static_cast<accepted&&>(each)) {}
+        each_(static_cast<accepted&&>(each)) {
+    static_cast<void>(listening.release());  // not before there is no more memory to run out of
+  }
   ~uring_listener() {
     PUREWS_ASSERT(!accepting_);
     close();

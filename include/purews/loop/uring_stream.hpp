@@ -20,10 +20,12 @@ class uring_stream final : public loop_source {
   /// Takes a prepared socket and makes the machine from `arguments`. Nothing happens before start().
   template <class... A>
   uring_stream(Loop& loop, Owner& owner, descriptor socket, A&&... arguments)
-      : loop_source(socket.release()),
+      : loop_source(socket.number()),
         loop_(loop),
         owner_(owner),
-        target_(new target(loop, *this, static_cast<A&&>(arguments)...)) {}
+        target_(new target(loop, *this, static_cast<A&&>(arguments)...)) {
+    static_cast<void>(socket.release());  // not before there is no more memory to run out of
+  }
   ~uring_stream();
 
   /// Registers with the loop; at the end of its turn, or in the next, the machine's first output is sent. With
@@ -82,7 +84,7 @@ class uring_stream final : public loop_source {
     target_->end_loan();
     settle();
   }
-  void on_polled() noexcept;
+  void on_polled(int result) noexcept;
 
   void take(bytes received) noexcept;
   void take_held() noexcept;
@@ -182,7 +184,7 @@ void uring_stream<Loop, Machine, Owner>::target::on_completion(operation which, 
     end_loan();
     if (stream == nullptr) machine.reset();
   } else if (listens) {
-    stream->on_polled();
+    stream->on_polled(result);
   }
 }
 
@@ -224,12 +226,12 @@ void uring_stream<Loop, Machine, Owner>::on_received(int result, unsigned flags)
   settle();
 }
 
-/// The socket is writable, or broken.
+/// The socket is writable, or broken; or the kernel could not wait for that, and sending is tried again.
 template <class Loop, byte_machine Machine, class Owner>
-void uring_stream<Loop, Machine, Owner>::on_polled() noexcept {
+void uring_stream<Loop, Machine, Owner>::on_polled(int result) noexcept {
   blocked_ = false;
   if (connecting_) {
-    if (int const code = connect_outcome(number())) {
+    if (int const code = result < 0 ? -result : connect_outcome(number())) {
       broke(code, "connect");
       end_of_input();
     } else {
@@ -321,7 +323,10 @@ bool uring_stream<Loop, Machine, Owner>::flush() noexcept {
 template <class Loop, byte_machine Machine, class Owner>
 void uring_stream<Loop, Machine, Owner>::consume(std::size_t total, std::size_t sent, int error) noexcept {
   machine().consume_output(sent, loop_.now());
-  if (error != 0 && error != EAGAIN && error != EWOULDBLOCK && error != EINTR) broke(error, "send");
+  if (error != 0 && error != EAGAIN && error != EWOULDBLOCK && error != EINTR) {
+    broke(error, "send");
+    ::shutdown(number(), SHUT_WR);  // a peer that is still there (ENOBUFS) would wait for what was lost
+  }
   blocked_ = !broken_ && sent < total;
 }
 

@@ -55,6 +55,7 @@ class basic_server {
   os_error loop_error() const noexcept;
 
   /// Listens on a host name or address and a port; 0 lets the system choose. May be called several times, before run().
+  /// After an error it does not listen there, on any thread.
   [[nodiscard]] listening listen(std::string_view host, std::uint16_t port);
 
   /// Listens on a local socket; see listen_local. Its file is removed in the end.
@@ -104,7 +105,8 @@ class basic_server {
   listen_options options_for(port_sharing sharing) const noexcept {
     return {.backlog = shared_.with.backlog, .sharing = sharing, .tcp = shared_.with.tcp};
   }
-  os_error listen_shared(std::string_view host, listening& result);
+  os_error listen_shared(std::string_view host, std::uint16_t port) noexcept;
+  os_error listen_on(worker& w, std::string_view host, std::uint16_t port) noexcept;
   os_error listen_alone(listen_result first);
   void deal(descriptor socket, socket_address const& peer);
   os_error start_threads(std::vector<thread>& others);
@@ -158,7 +160,7 @@ listening basic_server<Loop>::listen(std::string_view host, std::uint16_t port) 
   listening result{{}, first.bound};
   if (workers_.size() > 1 && shared_port_balances) {
     first.socket.reset();
-    result.error = listen_shared(host, result);
+    result.error = listen_shared(host, result.address.port());
   } else {
     result.error = listen_alone(static_cast<listen_result&&>(first));
   }
@@ -174,18 +176,25 @@ listening basic_server<Loop>::listen_unix(std::string_view path) {
   return {listen_alone(static_cast<listen_result&&>(first)), bound};
 }
 
-// One listening socket for each thread: the kernel spreads the connections.
+// One listening socket for each thread, so that the kernel spreads the connections; or none.
 template <class Loop>
-os_error basic_server<Loop>::listen_shared(std::string_view host, listening& result) {
-  for (worker* const w : workers_) {
-    listen_result each = listen_tcp(host, result.address.port(), options_for(port_sharing::shared));
-    if (!each) return each.error;
-    auto const take = [w](descriptor socket, socket_address const& peer) {
-      w->adopt(static_cast<descriptor&&>(socket), peer);
-    };
-    if (os_error const e = w->listen(static_cast<descriptor&&>(each.socket), each.bound, take)) return e;
+os_error basic_server<Loop>::listen_shared(std::string_view host, std::uint16_t port) noexcept {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    os_error const e = listen_on(*workers_[i], host, port);
+    if (!e) continue;
+    while (i > 0) workers_[--i]->unlisten();
+    return e;
   }
   return {};
+}
+
+template <class Loop>
+os_error basic_server<Loop>::listen_on(worker& w, std::string_view host, std::uint16_t port) noexcept {
+  listen_result made = listen_tcp(host, port, options_for(port_sharing::shared));
+  if (!made) return made.error;
+  return w.listen(
+      static_cast<descriptor&&>(made.socket), made.bound,
+      [&w](descriptor socket, socket_address const& peer) { w.adopt(static_cast<descriptor&&>(socket), peer); });
 }
 
 // One listening socket on the first thread, which deals the connections out.
@@ -223,8 +232,10 @@ os_error basic_server<Loop>::start_threads(std::vector<thread>& others) {
   for (std::size_t i = 1; i < workers_.size(); ++i) {
     thread one;
     if (os_error const e = one.start([this, i] {
-          if (shared_.with.pin == pinning::cores) static_cast<void>(pin_this_thread(static_cast<unsigned>(i)));
-          workers_[i]->run();
+          worker& w = *workers_[i];
+          if (shared_.with.pin == pinning::cores) w.unpinned = pin_this_thread(static_cast<unsigned>(i));
+          if (w.unpinned) stop();
+          w.run();
         }))
       return e;
     others.push_back(static_cast<thread&&>(one));
@@ -237,13 +248,15 @@ template <class Loop>
 os_error basic_server<Loop>::run() {
   std::vector<thread> others;
   others.reserve(workers_.size());  // what throws, throws before a thread runs
-  os_error const failed = start_threads(others);
+  os_error failed = start_threads(others);
   // Without its thread a loop would leave its share of the connections waiting for ever.
   if (failed) stop();
   workers_[0]->run();
   // Those without a thread stop listening, and end.
   for (std::size_t i = others.size() + 1; i < workers_.size(); ++i) workers_[i]->run();
   for (thread& t : others) t.join();
+  for (worker const* const w : workers_)
+    if (!failed) failed = w->unpinned;
   shared_.pool.stop();
   return failed;
 }

@@ -27,13 +27,19 @@ class server_worker : public session_home {
   /// Accepts connections from a socket that listens on `bound`, and gives each to `to`, which may be on another thread.
   /// When it stops listening, the file of a local socket is removed.
   [[nodiscard]] os_error listen(descriptor socket, socket_address const& bound,
-                                callback<void(descriptor, socket_address const&)> to);
+                                callback<void(descriptor, socket_address const&)> to) noexcept;
+
+  /// Undoes the last listen(). Precondition: there was one.
+  void unlisten() noexcept;
 
   /// Takes an accepted connection. Without memory for it, it is closed.
   void adopt(descriptor socket, socket_address const& peer) noexcept;
 
   /// Runs until the server is stopped and has drained. A loop that somebody else drives does that by itself.
   void run() noexcept;
+
+  /// Why its thread is not where it should be. Of that thread, until it has ended.
+  os_error unpinned{};
 
   // For its peers.
 
@@ -96,12 +102,18 @@ server_worker<Loop>::server_worker(server_shared& shared, A&... arguments)
 
 template <class Loop>
 os_error server_worker<Loop>::listen(descriptor socket, socket_address const& bound,
-                                     callback<void(descriptor, socket_address const&)> to) {
+                                     callback<void(descriptor, socket_address const&)> to) noexcept {
   using listener = typename Loop::listener;
-  auto* const made = new listener(loop_, static_cast<descriptor&&>(socket),
-                                  static_cast<callback<void(descriptor, socket_address const&)>&&>(to));
-  auto* const added = new (std::nothrow) listening{made, bound, listeners_};
-  os_error const error = added == nullptr ? os_error{ENOMEM, "listen", os_error_kind::system} : made->start();
+  os_error error{ENOMEM, "listen", os_error_kind::system};
+  listener* made = nullptr;
+  listening* added = nullptr;
+  try {
+    made = new listener(loop_, static_cast<descriptor&&>(socket),
+                        static_cast<callback<void(descriptor, socket_address const&)>&&>(to));
+    added = new listening{made, bound, listeners_};
+    error = made->start();
+  } catch (std::bad_alloc const&) {
+  }
   if (!error) {
     listeners_ = added;
     return {};
@@ -260,14 +272,17 @@ void server_worker<Loop>::finish() noexcept {
 }
 
 template <class Loop>
+void server_worker<Loop>::unlisten() noexcept {
+  listening* const closes = listeners_;
+  listeners_ = closes->next;
+  remove_socket_file(closes->bound);
+  delete closes->listener;
+  delete closes;
+}
+
+template <class Loop>
 void server_worker<Loop>::close_listeners() noexcept {
-  while (listeners_ != nullptr) {
-    listening* const closes = listeners_;
-    listeners_ = closes->next;
-    remove_socket_file(closes->bound);
-    delete closes->listener;
-    delete closes;
-  }
+  while (listeners_ != nullptr) unlisten();
 }
 
 template <class Loop>
