@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // A loop inside the io_context of somebody else. What every loop does is tested with the others, in loops.cpp and
-// stream.cpp.
+// stream.cpp; what every host does, in hosted.cpp.
 #include <atomic>
 #include <optional>
 
@@ -53,76 +53,6 @@ using families = std::tuple<with_boost>;
 #endif
 
 }  // namespace
-
-TEMPLATE_LIST_TEST_CASE("a loop is work for its context until it is destroyed", "", families) {
-  typename TestType::io_context context;
-  std::string trace;
-  auto loop = std::make_unique<typename TestType::loop>(context.get_executor());
-  REQUIRE(!loop->error());
-  auto const timer = std::make_unique<typename TestType::loop::timer_handle>();
-  *timer = loop->after(milliseconds(20), [&] {
-    trace += 'b';
-    loop->post([&] {
-      trace += 'c';
-      TestType::post(context.get_executor(), [&] {  // not under the feet of a turn
-        *timer = {};
-        loop.reset();
-        trace += 'd';
-      });
-    });
-  });
-  typename TestType::steady_timer of_user(context, std::chrono::milliseconds(1));
-  of_user.async_wait([&](auto) { trace += 'a'; });
-  context.run();
-  CHECK(trace == "abcd");
-}
-
-TEMPLATE_LIST_TEST_CASE("a post of another thread wakes the context, and stop ends nothing there", "", families) {
-  typename TestType::io_context context;
-  typename TestType::loop loop(context.get_executor());
-  int posted = 0;
-  thread other;
-  REQUIRE(!other.start([&] {
-    loop.stop();
-    for (int i = 0; i < 100; ++i) {
-      loop.post([&] {
-        if (++posted == 100) context.stop();
-      });
-    }
-  }));
-  context.run();
-  CHECK(posted == 100);
-  CHECK(loop.take_stop());
-  CHECK(!loop.take_stop());
-  other.join();
-}
-
-TEMPLATE_LIST_TEST_CASE("what other handlers do on the loop, between its turns, is seen", "", families) {
-  typename TestType::io_context context;
-  socket_pair pair = connect_pair(transport::local);
-  hand peer{std::move(pair.peers)};
-  typename TestType::loop loop(context.get_executor());
-  session<typename TestType::loop> ours(loop, std::move(pair.ours));
-  REQUIRE(!ours.held->start());
-  instant started;
-  instant fired;
-  auto late = loop.after(seconds(1000), [] {});
-  auto early = loop.after(seconds(1000), [&] {
-    fired = steady_now();
-    context.stop();
-  });
-  typename TestType::steady_timer of_user(context, std::chrono::milliseconds(5));
-  of_user.async_wait([&](auto) {
-    ours.machine().send("from outside");
-    ours.held->touch();
-    started = steady_now();
-    early.restart(milliseconds(10));  // long before the timer that Asio was given
-  });
-  context.run();
-  CHECK(fired - started >= milliseconds(10));
-  peer.collect();
-  CHECK(peer.got == "from outside");
-}
 
 TEMPLATE_LIST_TEST_CASE("several loops share a context", "", families) {
   typename TestType::io_context context;

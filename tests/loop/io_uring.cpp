@@ -206,6 +206,22 @@ TEST_CASE("a loop and what was on it leave no descriptor open") {
   CHECK(open_descriptors() == before);
 }
 
+TEST_CASE("connections that the ring has accepted when the loop ends are closed") {
+  int const before = open_descriptors();
+  {
+    std::vector<connect_result> clients;
+    uring_loop loop;
+    listen_result listening = listen_tcp("127.0.0.1", 0);
+    REQUIRE(listening);
+    uring_loop::listener listener(loop, std::move(listening.socket), [](descriptor, socket_address const&) {});
+    REQUIRE(!listener.start());
+    crowd const ends_first(loop, 1, transport::local);  // and so the ring looks at all
+    turns(loop, 2);
+    for (int i = 0; i < 10; ++i) clients.push_back(connect_tcp(listening.bound));
+  }
+  CHECK(open_descriptors() == before);
+}
+
 TEST_CASE("a loop may be made on one thread, with a listener, and run on another") {
   uring_loop loop;
   listen_result listening = listen_tcp("127.0.0.1", 0);

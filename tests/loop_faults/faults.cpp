@@ -64,6 +64,7 @@ int __real_sched_getaffinity(pid_t, std::size_t, cpu_set_t*);
 int __real_sched_setaffinity(pid_t, std::size_t, cpu_set_t const*);
 void* __real_malloc(std::size_t);
 void* __real_realloc(void*, std::size_t);
+void* __real_aligned_alloc(std::size_t, std::size_t);
 
 int __wrap_epoll_create1(int flags) {
   return faults::fails(faults::call::epoll_create1) ? -1 : __real_epoll_create1(flags);
@@ -170,6 +171,9 @@ int __wrap_sched_setaffinity(pid_t who, std::size_t size, cpu_set_t const* set) 
   return faults::fails(faults::call::sched_setaffinity) ? -1 : __real_sched_setaffinity(who, size, set);
 }
 void* __wrap_malloc(std::size_t size) { return faults::fails(faults::call::malloc) ? nullptr : __real_malloc(size); }
+void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
+  return faults::fails(faults::call::aligned_alloc) ? nullptr : __real_aligned_alloc(alignment, size);
+}
 void* __wrap_realloc(void* block, std::size_t size) {
   return faults::fails(faults::call::realloc) ? nullptr : __real_realloc(block, size);
 }

@@ -18,7 +18,8 @@ namespace faults {
   each(sched_setaffinity) each(uring_setup) each(uring_probe) each(uring_buffers) each(uring_submit) each(uring_look) \
   each(uring_wait) each(uring_wait_timeout) each(ring_accept) each(ring_accept_more) each(ring_recv) \
   each(ring_recv_more) each(ring_send) each(ring_sendmsg) each(ring_poll) each(ring_cancel) each(uv_loop_init) \
-  each(uv_poll_init) each(malloc) each(realloc) each(operator_new)
+  each(uv_poll_init) each(malloc) each(realloc) each(aligned_alloc) \
+  each(operator_new)
 // clang-format on
 
 enum class call {

@@ -135,6 +135,7 @@ inline std::vector<faulty> const& table() {
       {call::uv_poll_init, {ENOMEM, EPERM}, libuv_server},
       {call::malloc, {ENOMEM}, all},
       {call::realloc, {ENOMEM}, all},
+      {call::aligned_alloc, {ENOMEM}, asio_server},
       {call::operator_new, {ENOMEM}, servers | uring_client | hosted},
   };
   return every;
@@ -170,8 +171,9 @@ enum class part { system, heap };
 template <class Life>
 void fail_each(life kind, part which, Life live) {
   std::signal(SIGALRM, hung);
-  // What is made once and kept, by this thread and the C library, is made first.
-  for (int i = 0; i < 2; ++i) CHECK(survives({}, live) == false);
+  // What is made once and kept, by this thread and the libraries, is made first.
+  live({});
+  CHECK(survives({}, live) == false);
   std::vector<long> counts;
   for (faulty const& f : table()) counts.push_back(count_of(f.which));
   int lives = 0;
@@ -183,11 +185,12 @@ void fail_each(life kind, part which, Life live) {
     INFO(names[static_cast<int>(f.which)]);
     if (expected) CHECK(counts[i] > 0);
     // The first ones with each error; behind them one here and there, with one or the other.
-    long const step = counts[i] > 16 ? (counts[i] - 4) / 12 : 1;
+    long const dense = which == part::heap ? 32 : 4;
+    long const step = counts[i] > dense + 12 ? (counts[i] - dense) / 12 : 1;
     std::size_t turn = 0;
-    for (long at = 0; at < counts[i]; at += at < 4 ? 1 : step) {
+    for (long at = 0; at < counts[i]; at += at < dense ? 1 : step) {
       for (std::size_t k = 0; k < f.codes.size(); ++k) {
-        if (at >= 4 && k != turn % f.codes.size()) continue;
+        if (at >= dense && k != turn % f.codes.size()) continue;
         survives({f.which, at, f.codes[k]}, live);
         ++lives;
       }

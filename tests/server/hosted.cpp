@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // A server inside the loop of somebody else, who runs it.
 #include "harness.hpp"
-#include "loop/hosts.hpp"
+#include "loop/programs.hpp"
 #ifdef PUREWS_TEST_ASIO
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
@@ -10,56 +10,6 @@
 using namespace purews;
 using test::ws_client;
 
-namespace {
-
-/// What the program has beside the server: a loop that a thread runs until nothing is on it.
-#ifdef PUREWS_TEST_ASIO
-struct asio_program {
-  using loop = asio_loop;
-  asio::io_context context;
-  asio::io_context::executor_type place() { return context.get_executor(); }
-  void run() { context.run(); }
-  template <class F>
-  void when_ended(F f) {
-    asio::post(context, f);
-  }
-};
-#endif
-#ifdef PUREWS_TEST_LIBUV
-struct libuv_program {
-  using loop = libuv_loop;
-  libuv_program() { ::uv_loop_init(&uv); }
-  ~libuv_program() {
-    ::uv_run(&uv, UV_RUN_DEFAULT);
-    ::uv_loop_close(&uv);
-  }
-  uv_loop_t uv;
-  uv_loop_t* place() { return &uv; }
-  void run() {
-    ::uv_run(&uv, UV_RUN_DEFAULT);
-    if (then) then();
-    ::uv_run(&uv, UV_RUN_DEFAULT);
-  }
-  template <class F>
-  void when_ended(F f) {
-    then = f;
-    ::uv_stop(&uv);
-  }
-  callback<void()> then;
-};
-#endif
-
-#if defined(PUREWS_TEST_ASIO) && defined(PUREWS_TEST_LIBUV)
-using programs = std::tuple<asio_program, libuv_program>;
-#elif defined(PUREWS_TEST_ASIO)
-using programs = std::tuple<asio_program>;
-#elif defined(PUREWS_TEST_LIBUV)
-using programs = std::tuple<libuv_program>;
-#endif
-
-}  // namespace
-
-#if defined(PUREWS_TEST_ASIO) || defined(PUREWS_TEST_LIBUV)
 TEMPLATE_LIST_TEST_CASE(
     "a server inside the program's own loop serves, is stopped from elsewhere, and says when it has "
     "ended",
@@ -71,7 +21,7 @@ TEMPLATE_LIST_TEST_CASE(
   bool ended = false;  // of the program's thread
   server->on_ended([&] {
     ended = true;
-    program.when_ended([&] { server.reset(); });  // and so the program's loop has nothing left
+    program.post([&] { server.reset(); });  // and so the program's loop has nothing left
   });
   listening const at = server->listen("127.0.0.1", 0);
   REQUIRE(at);
@@ -98,7 +48,6 @@ TEMPLATE_LIST_TEST_CASE(
   CHECK(server == nullptr);
   CHECK(log.count("close 1001 clean") == 1);
 }
-#endif
 
 #ifdef PUREWS_TEST_ASIO
 TEST_CASE("a connection that Asio has accepted is served by a server in the same context") {

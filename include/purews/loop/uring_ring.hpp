@@ -164,6 +164,7 @@ inline void uring_ring::close() noexcept {
     begin(*asks, 0);
     io_uring_submit_and_get_events(&ring_);  // in vain, if another thread has run the loop
   }
+  serve();  // sockets that were accepted would stay open
   io_uring_queue_exit(&ring_);
 }
 
