@@ -180,6 +180,9 @@ TEST_CASE("7692 7 N-24: without memory at its start, the extension offers no win
       CHECK((agreed.codec == nullptr) == failed);
       CHECK((agreed.answer.size == 0) == failed);
       if (agreed.codec != nullptr) agreed.codec->destroy();
+      message_extension::agreement const taken = deflate.confirm("permessage-deflate; client_max_window_bits=8");
+      CHECK(taken.fault == (failed ? error::answer_extension : error::none));
+      if (taken.codec != nullptr) taken.codec->destroy();
       message_codec* const codec = deflate.make_codec(role::client, {});
       REQUIRE(codec != nullptr);
       codec->destroy();
