@@ -108,8 +108,10 @@ TEST_CASE("a deflater begins anew without history, also with other settings") {
   CHECK(pack(machine, "Hello, hello") == first);
   REQUIRE(machine.begin(9, {.level = 9, .memory_level = 1}));
   CHECK_FALSE(machine.fits(15, {}));
+  CHECK_FALSE(machine.fits(9, {}));
   CHECK(pack(machine, "Hello, hello").size() <= first.size());
   CHECK(dies([] { static_cast<void>(deflater().begin(7, {})); }));
+  CHECK(dies([] { static_cast<void>(deflater().begin(16, {})); }));
   CHECK(dies([] { deflater().encode(as_bytes("x"), fragment::last); }));
 }
 
@@ -160,4 +162,23 @@ TEST_CASE("a pool serves several threads: what one holds no other has, and what 
   CHECK(pool.kept_deflaters() <= 2);
   CHECK(pool.kept_inflaters() <= 2);
   CHECK(pool.kept_deflaters() > 0);
+}
+
+TEST_CASE("a pool that several threads ask all the time gives nothing to two of them", "[hazard-43]") {
+  constexpr unsigned threads_count = 4;
+  deflate_pool pool(threads_count);
+  std::vector<int> wrong(threads_count);
+  std::vector<std::thread> threads;
+  for (int& mine : wrong)
+    threads.emplace_back([&mine, &pool] {
+      for (int i = 0; i < 30'000; ++i) {
+        inflater* const held = pool.take_inflater();
+        held->next = held;  // nobody else has it, so nobody else writes into it
+        for (int k = 0; k < 30; ++k) mine += pool.kept_inflaters() >= threads_count ? 1 : 0;
+        mine += held->next != held ? 1 : 0;
+        pool.give(held);
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  CHECK(wrong == std::vector<int>(threads_count));
 }

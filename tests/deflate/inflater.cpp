@@ -115,6 +115,31 @@ TEST_CASE("7692 7.1.1 D-02: without context takeover nothing refers to an earlie
   CHECK(inflate_message(machine, test::hex("f200110000")) == bad(error::deflate_data));
 }
 
+TEST_CASE("7692 7.2.2: the tail that the sender cut off is not written behind the payload, but fed apart from it",
+          "[hazard-37]") {
+  test::octets const packed = test::hex(hello);
+  test::octets const behind(4, std::byte{'b'});
+  for (bool const exact : {true, false}) {
+    // Heap blocks of the exact size: a sanitizer sees what is written, or read, behind them. Without one, the bytes
+    // that stand behind the payload tell.
+    test::exact_copy block(exact ? packed : test::join(packed, behind));
+    test::exact_copy room(5);  // no more than the text, so that the tail comes in a call of its own
+    inflater machine;
+    REQUIRE(machine.begin());
+    bytes_view const payload = block.view().first(packed.size());
+    decoded const text = machine.decode(payload, room.view(), fragment::last);
+    CHECK(as_text(room.view()) == "Hello");
+    CHECK_FALSE(text.finished);
+    test::exact_copy more(1);
+    decoded const end = machine.decode(payload.subspan(text.consumed), more.view(), fragment::last);
+    CHECK(end.finished);
+    CHECK(end.produced == 0);
+    CHECK(test::octets(payload.begin(), payload.end()) == packed);
+    bytes_view const rest = block.view().subspan(packed.size());
+    if (!exact) CHECK(test::octets(rest.begin(), rest.end()) == behind);
+  }
+}
+
 TEST_CASE("the history can be saved, and restored in another inflater") {
   inflater first, second;
   REQUIRE(first.begin());

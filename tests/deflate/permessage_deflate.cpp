@@ -125,9 +125,11 @@ TEST_CASE("7692 7.1 N-20, K-05: a client takes only an answer to its offer") {
   for (char const* const bad :
        {"permessage-deflate, permessage-deflate", "foo", "permessage-deflate; x", "permessage-deflate, foo", "",
         "permessage-deflate; client_max_window_bits", "permessage-deflate; server_max_window_bits=16", ",",
-        "permessage-deflate; server_no_context_takeover; server_no_context_takeover", "permessage-deflate;"}) {
+        "permessage-deflate; server_no_context_takeover; server_no_context_takeover", "permessage-deflate;",
+        "permessage-deflate, ="}) {
     CAPTURE(bad);
     CHECK(client_takes(header(bad)) == error::answer_extension);
+    CHECK(permessage_deflate().confirm(bad).fault == error::answer_extension);
   }
   CHECK(client_takes(header("permessage-deflate") + header("permessage-deflate")) == error::answer_extension);
   CHECK(client_takes(header("permessage-deflate"), {}, extension_use::none) == error::answer_extension);
@@ -400,8 +402,10 @@ TEST_CASE("7692 8 D-44: a limit that is passed inside of a message fails the con
 }
 
 TEST_CASE("a codec that is out of its contract is misused; impossible options too") {
-  CHECK(dies([] { permessage_deflate({.effort = {.level = 0}}); }));
-  CHECK(dies([] { permessage_deflate({.effort = {.memory_level = 10}}); }));
+  for (int const level : {0, 10}) {
+    CHECK(dies([level] { permessage_deflate({.effort = {.level = level}}); }));
+    CHECK(dies([level] { permessage_deflate({.effort = {.memory_level = level}}); }));
+  }
   CHECK(dies([] { permessage_deflate({.most = {.server = {context::takeover, 7}}}); }));
   CHECK(dies([] { permessage_deflate({.most = {.client = {context::takeover, 16}}}); }));
 }
@@ -474,4 +478,21 @@ TEST_CASE("7692 7.2.1: a compressor is not given back inside of a message") {
     CHECK(deflate.pool().kept_deflaters() == (position == fragment::last ? 1U : 0U));
   }
   codec->destroy();
+}
+
+TEST_CASE("7692 7.2.2: what a compressed frame needs at its end is not written behind it", "[hazard-37]") {
+  permessage_deflate const deflate;
+  options const with{.entropy = test::zero_entropy, .extension = &deflate};
+  for (role const own : {role::server, role::client}) {
+    // Two frames in a block of their exact size: four bytes written behind the first would break the second, and
+    // behind the second, or the first when it is alone, they are outside of the block.
+    test::octets const frame = test::peer_frame(own, 0xC1, test::hex("f248cdc9c90700"));
+    test::octets const next = test::peer_frame(own, 0xC1, test::hex("f200110000"));
+    connection c(own, with, test::birth);
+    REQUIRE(c.use(*deflate.make_codec(own, {})) == refusal::none);
+    test::machine_driver<connection> loop(c);
+    loop.receive(frame);
+    loop.receive(test::join(next, next));
+    CHECK(loop.events == std::vector<std::string>(3, "message text 48656c6c6f"));
+  }
 }

@@ -341,6 +341,30 @@ TEST_CASE("7692 7.2.2: what comes of a little input is delivered whole, and noth
   CHECK(dies([&] { d.next({.codec = &codec}); }));
 }
 
+TEST_CASE("7692 7.2.2: a codec may take its input in steps, and end exactly where its room does") {
+  for (std::size_t const taken_max : {std::size_t{1}, std::size_t{7}, SIZE_MAX})
+    for (delivery const deliver : {delivery::whole, delivery::pieces}) {
+      test::plain_codec codec{};
+      codec.growth = 4;  // as much as the decoder has room for, for 64 bytes and more
+      codec.taken_max = taken_max;
+      fed_decoder d(role::client, {.deliver = deliver});
+      d.feed(test::join(test::peer_frame(role::client, 0xC2, octets(100, std::byte{'x'})),
+                        test::peer_frame(role::client, 0x42, octets(100, std::byte{'x'})),
+                        test::peer_frame(role::client, 0x80, octets(100, std::byte{'x'}))));
+      std::vector<std::size_t> sizes;
+      std::string text;
+      for (event e = d.next({.codec = &codec}); e.what != kind::none; e = d.next({.codec = &codec})) {
+        REQUIRE((e.what == kind::message || e.what == kind::fragment));
+        text += e.text();
+        if (e.what != kind::message && !e.fin) continue;
+        sizes.push_back(text.size());
+        text.clear();
+      }
+      CHECK(sizes == std::vector<std::size_t>{400, 800});
+      CHECK_FALSE(d.coder.inside_message());
+    }
+}
+
 TEST_CASE("7692 8 D-39: what a message may become grows with what came of it, without overflow", "[hazard-01]") {
   test::plain_codec codec{};
   codec.growth = 100;

@@ -50,6 +50,15 @@ void counting_entropy(bytes out) noexcept {
   }
 }
 
+// An extension that is agreed on and has nothing to do with messages.
+struct remark final : message_extension {
+  agreement accept(http_request const&) const noexcept override { return {}; }
+  header_text offer() const noexcept override { return {.text = "remark", .size = 6}; }
+  agreement confirm(std::string_view answer) const noexcept override {
+    return {.fault = answer == "remark" ? error::none : error::answer_extension};
+  }
+};
+
 }  // namespace
 
 TEST_CASE("4.1: a client's request is exact [K-01]") {
@@ -186,6 +195,23 @@ TEST_CASE("4.1: a wrong answer fails the opening handshake, however it is cut [K
   b.taken();
   b.receive(many);
   CHECK(b.events() == lines{described(error::too_many_lines)});
+}
+
+TEST_CASE("9.1: an extension that both sides agreed on may leave the messages alone") {
+  remark const extension;
+  for (std::string_view const answer : {"remark", "other"}) {
+    options const with{.entropy = test::sample_entropy, .extension = &extension};
+    bench b(client, with);
+    connect(b.machine);
+    CHECK(b.taken().find("\r\nSec-WebSocket-Extensions: remark\r\n") != std::string::npos);
+    std::string text = switched;
+    text.insert(text.size() - 2, "Sec-WebSocket-Extensions: " + std::string(answer) + "\r\n");
+    b.receive(text + frame_text(client, 0x81, "text") + frame_text(client, 0xC1, "RSV1 means nothing"));
+    if (answer == "remark")
+      CHECK(b.events() == lines{"open ", "message text 74657874", "failed 1002 reserved_bit"});
+    else
+      CHECK(b.events() == lines{described(error::answer_extension)});
+  }
 }
 
 TEST_CASE("4.1: the answer can be read when it opens the connection, and when it did not switch [K-02]") {

@@ -106,6 +106,20 @@ TEST_CASE("a conflated message takes the place of the one with the same key") {
   CHECK(rest_of(q) == texts{"price 1, later", "between", "2", "end"});
 }
 
+TEST_CASE("5.4: neither a fragment nor a control frame is replaced by a conflated message") {
+  message_queue q;
+  outgoing first = message("first ", overflow::conflate, 1);
+  first.last = false;
+  outgoing last = message("last", overflow::conflate, 1);
+  last.first = false;
+  outgoing ping = message("ping", overflow::conflate, 1);
+  ping.op = opcode::ping;
+  for (outgoing const& part : {first, ping, last}) REQUIRE(q.push(part));
+  CHECK(q.replace(message("new", overflow::conflate, 1)) == message_queue::replacement::none);
+  CHECK(q.droppable_bytes() == 0);
+  CHECK(rest_of(q) == texts{"first ", "ping", "last"});
+}
+
 TEST_CASE("a message that is replaced or popped takes nothing of the others with it") {
   message_queue q;
   REQUIRE(q.push(message("kept")));

@@ -91,6 +91,7 @@ TEST_CASE("H-34: by default a page passes if it came from the host and port that
   CHECK_FALSE(is_same("null", "null"));
   CHECK_FALSE(is_same("ftp://h", "h"));
   CHECK_FALSE(is_same("https://h/", "h"));
+  for (char const* const no_host : {"", "h:0", "h h", "user@h"}) CHECK_FALSE(is_same("http://h", no_host));
   CHECK_FALSE(ask("Host: h\r\nOrigin: http://h\r\nOrigin: http://h\r\n",
                   [](http_request const& request) { return same_origin(request); }));
 }

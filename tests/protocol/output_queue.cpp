@@ -720,12 +720,28 @@ TEST_CASE("5.4 F-27: pongs between frames keep everything in order while the tra
   }
 }
 
-TEST_CASE("5.4 F-27: a pong waits for the end of what is no frame") {
+TEST_CASE("5.4 F-27: a pong waits for the end of what is no frame, or not a whole one") {
+  for (std::string_view const begun : {"GET / HTTP/1.1", "\x82\x7F\x01\x02", "\x82\x10 0123"}) {
+    output_queue q;
+    CHECK(q.append_static(as_bytes(begun)));
+    bytes_view spans[1];
+    CHECK(q.gather(spans) == 1);
+    q.consume(3);
+    CHECK(add_pong(q, "p"));
+    CHECK(take_all(q) == test::join(test::octets_of(begun.substr(3)), pong("p")));
+  }
+}
+
+TEST_CASE("5.4 F-27: a pong goes between two frames that were queued by reference in one piece") {
+  octets const frames = test::join(data(5, 'a'), data(7, 'b'));
   output_queue q;
-  CHECK(q.append_static(as_bytes("GET / HTTP/1.1")));
-  bytes_view spans[1];
-  CHECK(q.gather(spans) == 1);
-  q.consume(3);
+  CHECK(q.append_static(frames));
+  append(q, data(3, 'c'));
+  bytes_view spans[2];
+  CHECK(q.gather(spans) == 2);
+  q.consume(4);
   CHECK(add_pong(q, "p"));
-  CHECK(take_all(q) == test::join(test::octets_of(" / HTTP/1.1"), pong("p")));
+  CHECK(q.size() == frames.size() - 4 + pong("p").size() + data(3).size());
+  octets const begun(frames.begin() + 4, frames.begin() + 7);
+  CHECK(take_all(q) == test::join(begun, pong("p"), data(7, 'b'), data(3, 'c')));
 }

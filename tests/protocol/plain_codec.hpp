@@ -11,9 +11,10 @@ namespace test {
 /// and belongs to the test: destroy() does not free it.
 struct plain_codec final : purews::message_codec {
   std::size_t growth = 1;
-  bool fails = false;             // to encode
-  bool idle = false;              // takes and makes nothing, which is a bug
-  mutable std::size_t asked = 0;  // the size of the last message of which wants() was to judge
+  std::size_t taken_max = SIZE_MAX;  // of the input, at a time
+  bool fails = false;                // to encode
+  bool idle = false;                 // takes and makes nothing, which is a bug
+  mutable std::size_t asked = 0;     // the size of the last message of which wants() was to judge
   int decodes = 0;
   int encodes = 0;
   int forgets = 0;
@@ -23,12 +24,13 @@ struct plain_codec final : purews::message_codec {
   purews::decoded decode(purews::bytes_view in, purews::bytes out, purews::fragment position) noexcept override {
     ++decodes;
     if (idle) return {};
-    for (std::byte const b : in) made.append(growth, static_cast<char>(b));
+    std::size_t const taken = in.size() < taken_max ? in.size() : taken_max;
+    for (std::byte const b : in.first(taken)) made.append(growth, static_cast<char>(b));
     std::size_t const size = made.size() < out.size() ? made.size() : out.size();
     purews::copy_bytes(out.data(), purews::as_bytes(made).first(size));
     made.erase(0, size);
-    bool const done = position == purews::fragment::last && made.empty();
-    return {.consumed = in.size(), .produced = size, .finished = done};
+    bool const done = position == purews::fragment::last && taken == in.size() && made.empty();
+    return {.consumed = taken, .produced = size, .finished = done};
   }
   bool wants(std::size_t size, purews::compression how) const noexcept override {
     asked = size;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "purews/protocol/prepared_message.hpp"
 
+#include <atomic>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -41,6 +42,11 @@ TEST_CASE("copies of a prepared message share one frame, which the last of them 
   CHECK_FALSE(copy);
   CHECK(copy.frame().empty());
   CHECK(copy.payload().empty());
+  CHECK(copy.op() == opcode::continuation);
+  CHECK(copy.rsv() == 0);
+  CHECK_FALSE(copy.variant(7));
+  prepared_message const neither = copy;
+  CHECK_FALSE(neither);
   std::byte const* where = nullptr;
   {
     prepared_message const first(opcode::text, as_bytes("shared"));
@@ -101,6 +107,24 @@ TEST_CASE("7692 6: a variant that several threads add at once is one, for all of
   for (std::thread& t : threads) t.join();
   for (std::size_t t = 1; t < threads_count; ++t) CHECK(found[t] == found[0]);
   for (prepared_message const& original : shared) CHECK(as_text(original.payload()) == "what was said");
+}
+
+TEST_CASE("7692 6: no variant gets lost that threads add at the same moment", "[hazard-43]") {
+  constexpr std::uint32_t threads_count = 4;
+  constexpr std::uint32_t each = 1500;  // so that they go on for a while, each through a list that grows
+  prepared_message const shared(opcode::text, as_bytes("what was said"));
+  auto const packed = [](std::uint32_t which) { return std::to_string(which); };
+  std::atomic<std::uint32_t> ready = 0;
+  std::vector<std::thread> threads;
+  for (std::uint32_t t = 0; t < threads_count; ++t)
+    threads.emplace_back([t, &shared, &packed, &ready] {
+      for (++ready; ready != threads_count;) std::this_thread::yield();
+      for (std::uint32_t which = t; which < threads_count * each; which += threads_count)
+        shared.add_variant(which, 4, as_bytes(packed(which)));
+    });
+  for (std::thread& t : threads) t.join();
+  for (std::uint32_t which = 0; which < threads_count * each; ++which)
+    REQUIRE(as_text(shared.variant(which).payload()) == packed(which));
 }
 
 TEST_CASE("only text and binary messages can be prepared") {

@@ -6,6 +6,7 @@
 #include "support/machine_driver.hpp"
 
 #include "purews/protocol/connection.hpp"
+#include "purews/protocol/flight_recorder.hpp"
 
 using namespace purews;
 using test::octets;
@@ -21,6 +22,16 @@ bytes scratch_with(octets const& in) {
   static octets scratch;
   scratch = in;
   return scratch;
+}
+
+// What `call` answers when the first allocation fails, or another one.
+template <class F>
+refusal starved(F call, long fails_at = 0) {
+  heap::start();
+  heap::fails_at = fails_at;
+  refusal const why = call();
+  heap::start();
+  return why;
 }
 
 // Lends `in`, takes the events, and sends what is there through a lent room, as a loop does.
@@ -261,7 +272,7 @@ TEST_CASE("out of memory: an end whose output was lost does not wait for the pee
 }
 
 TEST_CASE("memory: 200,000 fragments of one byte take what their bytes take, up to the default limit of fragments",
-          "[hazard-22][hazard-24]") {
+          "[hazard-22][hazard-24][hazard-26]") {
   for (role const own : roles)
     for (std::uint32_t const fragments_max : {limits{}.fragments_max, 200'001U}) {
       options with = usual;
@@ -273,7 +284,8 @@ TEST_CASE("memory: 200,000 fragments of one byte take what their bytes take, up 
       for (int i = 0; i < 200 && c.current() == state::open; ++i) exchange(c, some, {});
       CHECK((c.current() == state::open) == (fragments_max == 200'001));
       CHECK(heap::most_used <= with.limit.message_bytes_max + (1U << 20));
-      CHECK(heap::calls < 100);  // the buffer grows in proportion, nothing is made for a fragment
+      CHECK(heap::calls < 100);                  // the buffer grows in proportion, nothing is made for a fragment
+      CHECK(heap::taken <= 4 * 200'001 + 1000);  // so that what is moved by it is in proportion, too
     }
 }
 
@@ -405,4 +417,113 @@ TEST_CASE("memory: a variant of a shared message lives as long as anybody holds 
     CHECK(as_text(kept.payload()) == "packed");
   }
   CHECK(heap::used == before);
+}
+
+TEST_CASE("out of memory: a connection that cannot keep a recorder or a codec goes on without it") {
+  test::plain_codec codec;
+  flight_recorder recorder;
+  connection c(role::server, usual, birth);
+  CHECK(starved([&] { return c.record(recorder); }) == refusal::out_of_memory);
+  CHECK(starved([&] { return c.use(codec); }) == refusal::out_of_memory);
+  CHECK(c.send("text") == refusal::none);
+  CHECK(recorder.size() == 0);
+  CHECK(codec.encodes == 0);
+}
+
+TEST_CASE("out of memory: a message with a policy is refused like others: nothing is dropped for it, none is lost") {
+  options const with{.limit = {.queue_bytes_max = 1000}};
+  constexpr send_options oldest{.when_full = overflow::drop_oldest};
+  constexpr send_options newest{.when_full = overflow::drop_newest};
+  constexpr send_options keyed{.when_full = overflow::conflate, .key = 1};
+  std::string const text(600, 't');
+  connection c(role::server, with, birth);
+  REQUIRE(c.send("encoded at once") == refusal::none);
+  // Neither the room for what waits, nor the message in it.
+  for (long const fails_at : {0L, 1L})
+    CHECK(starved([&] { return c.send(text, oldest); }, fails_at) == refusal::out_of_memory);
+  REQUIRE(c.send(text, oldest) == refusal::none);
+  REQUIRE(c.send("old", keyed) == refusal::none);
+  REQUIRE(c.send(text) == refusal::none);
+  std::size_t const before = c.queued_bytes();
+  REQUIRE(before > 1000);
+  CHECK(starved([&] { return c.send("x", oldest); }) == refusal::out_of_memory);
+  CHECK(starved([&] { return c.send("new", keyed); }) == refusal::out_of_memory);
+  CHECK(starved([&] { return c.ping(); }) == refusal::out_of_memory);
+  CHECK(c.queued_bytes() == before);
+  CHECK(c.dropped() == drop_counts{});
+  CHECK(c.send("new", keyed) == refusal::none);
+  CHECK(c.send("x", oldest) == refusal::none);
+  CHECK(c.dropped() == drop_counts{.oldest = 1, .conflated = 1});
+
+  connection other(role::server, with, birth);  // it has nothing to count in yet
+  REQUIRE(other.send(opcode::binary, octets(1000)) == refusal::none);
+  CHECK(starved([&] { return other.send("x", newest); }) == refusal::out_of_memory);
+  CHECK(other.dropped() == drop_counts{});
+  CHECK(other.send("x", newest) == refusal::none);
+  CHECK(other.dropped() == drop_counts{.newest = 1});
+}
+
+TEST_CASE("out of memory: behind output that was lost nothing of what waits is encoded") {
+  test::plain_codec codec;
+  std::byte room[40];
+  connection c(role::server, usual, birth);
+  REQUIRE(c.use(codec) == refusal::none);
+  c.lend_output(room);
+  REQUIRE(c.send("this will be lost") == refusal::none);
+  REQUIRE(c.send(opcode::binary, octets(100)) == refusal::none);  // behind it, on the heap
+  REQUIRE(c.send("waits") == refusal::none);
+  REQUIRE(codec.encodes == 2);
+  heap::start();
+  heap::fails_at = 0;
+  c.lend_output({});
+  heap::start();
+  bytes_view spans[4];
+  CHECK(c.gather(spans) == 0);
+  CHECK(c.next().fault == error::out_of_memory);
+  CHECK(c.gather(spans) == 0);
+  CHECK(codec.encodes == 2);
+}
+
+TEST_CASE("out of memory: 5.5.3: a ping that can be answered neither at once nor later fails the connection") {
+  for (role const own : roles) {
+    std::byte room[4096];
+    connection c(own, usual, birth);
+    c.lend_output(room);
+    c.receive(scratch_with(test::repeated(output_queue::pongs_max + 1, test::peer_frame(own, 0x89, "ping"))), birth);
+    heap::start();
+    heap::fails_at = 0;
+    for (std::size_t i = 0; i < output_queue::pongs_max; ++i) REQUIRE(c.next().what == kind::ping);
+    CHECK(c.next().fault == error::out_of_memory);
+    heap::start();
+    c.lend_output({});
+  }
+}
+
+TEST_CASE("out of memory: 5.5: a control frame that is cut, and of which nothing can be kept, fails the connection") {
+  for (role const own : roles) {
+    octets ping = test::peer_frame(own, 0x89, "ping");
+    ping.pop_back();
+    connection c(own, usual, birth);
+    c.receive(scratch_with(ping), birth);
+    heap::start();
+    heap::fails_at = 0;
+    CHECK(c.next().fault == error::out_of_memory);
+    heap::start();
+  }
+}
+
+TEST_CASE("out of memory: a connection that cannot say that its life is over, or ask for a sign of it, fails") {
+  for (role const own : roles)
+    for (duration const life : {seconds(10), forever}) {
+      options with = usual;
+      with.timeout.lifetime = life;
+      connection c(own, with, birth);
+      heap::start();
+      heap::fails_at = 0;
+      heap::fails_for = LONG_MAX;
+      c.advance(birth + with.timeout.ping);
+      heap::start();
+      CHECK(c.next().fault == error::out_of_memory);
+      CHECK(c.transport() == transport_action::close);
+    }
 }

@@ -164,7 +164,7 @@ TEST_CASE(
 }
 
 TEST_CASE("7692 7 N-24: without memory at its start, the extension offers no window of 8 bits, and nothing breaks") {
-  for (long n = 0; n < 8; ++n) {
+  for (long n = 0; n < 10; ++n) {
     std::size_t const used_before = heap::used;
     heap::start();
     heap::fails_at = n;
@@ -180,6 +180,10 @@ TEST_CASE("7692 7 N-24: without memory at its start, the extension offers no win
       CHECK((agreed.codec == nullptr) == failed);
       CHECK((agreed.answer.size == 0) == failed);
       if (agreed.codec != nullptr) agreed.codec->destroy();
+      message_extension::agreement const taken =
+          deflate.confirm("permessage-deflate; server_max_window_bits=8; client_max_window_bits=8");
+      CHECK(taken.fault == (failed ? error::answer_extension : error::none));
+      if (taken.codec != nullptr) taken.codec->destroy();
       message_codec* const codec = deflate.make_codec(role::client, {});
       REQUIRE(codec != nullptr);
       codec->destroy();

@@ -135,3 +135,21 @@ TEST_CASE("memory: 7692: 100,000 connections with compression leave nothing behi
   }
   CHECK(heap::used == before);
 }
+
+TEST_CASE("out of memory: 7692 7.2.3.4: a block with BFINAL fails the message when its history cannot be kept") {
+  test::octets const packed = test::hex("f348cdc9c9070000");
+  long fails_at = 0;
+  for (bool failed = true; failed; ++fails_at) {
+    inflater machine;
+    REQUIRE(machine.begin());
+    std::byte room[64];
+    heap::start();
+    heap::fails_at = fails_at;
+    decoded const got = machine.decode(packed, room, fragment::last);
+    failed = heap::failed();
+    heap::start();
+    CHECK(got.fault == (failed ? error::out_of_memory : error::none));
+    CHECK(got.finished == !failed);
+  }
+  CHECK(fails_at > 2);  // zlib's window, and the copy of it
+}

@@ -19,12 +19,14 @@ inline long fails_at = LONG_MAX;  // the number of the call that fails
 inline long fails_for = 1;        // and so many calls from it on
 inline std::size_t used = 0;
 inline std::size_t most_used = 0;
+inline std::size_t taken = 0;  // bytes, by all calls together
 
 inline void start() {
   calls = 0;
   fails_at = LONG_MAX;
   fails_for = 1;
   most_used = used;
+  taken = 0;
 }
 
 inline bool failed() { return calls > fails_at; }
@@ -50,6 +52,7 @@ inline void* reallocate(void* old, std::size_t n) {
   }
   blocks[block] = n;
   used += n;
+  taken += n;
   most_used = used > most_used ? used : most_used;
   return block;
 }

@@ -78,8 +78,10 @@ inline decoded inflater::decode(bytes_view in, bytes out, fragment position) noe
     result.consumed = in.size() - left.size();
     result.produced = out.size() - room.size();
     bool const ended = code == Z_STREAM_END;
-    if (code == Z_MEM_ERROR || (ended && !go_on_after_last_block())) result.fault = error::out_of_memory;
-    if (code == Z_DATA_ERROR || code == Z_NEED_DICT || code == Z_STREAM_ERROR) result.fault = error::deflate_data;
+    if (code == Z_MEM_ERROR || (ended && !go_on_after_last_block()))
+      result.fault = error::out_of_memory;
+    else if (!ended && code != Z_OK && code != Z_BUF_ERROR)
+      result.fault = error::deflate_data;
     if (result.fault != error::none || room.empty()) return result;
     if (ended || !now.empty() || (!in_tail && position == fragment::last)) continue;
     if (position == fragment::more) return result;
@@ -113,16 +115,18 @@ inline int inflater::step(bytes_view& in, bytes& out) noexcept {
 // is the end of the stream, and its reset would lose the window.
 inline bool inflater::go_on_after_last_block() noexcept {
   buffer history;
-  return save_history(history) && inflateReset(&stream_) == Z_OK && restore_history(history.view());
+  if (!save_history(history)) return false;
+  inflateReset(&stream_);
+  return restore_history(history.view());
 }
 
 inline bool inflater::save_history(buffer& to, std::size_t bytes_max) noexcept {
   uInt size = 0;
-  if (inflateGetDictionary(&stream_, nullptr, &size) != Z_OK) return false;
+  inflateGetDictionary(&stream_, nullptr, &size);
   if (size == 0) return true;
   bytes const room = to.prepare(size);
   if (room.empty()) return false;
-  if (inflateGetDictionary(&stream_, reinterpret_cast<Bytef*>(room.data()), &size) != Z_OK) return false;
+  inflateGetDictionary(&stream_, reinterpret_cast<Bytef*>(room.data()), &size);
   to.commit(size);
   if (size > bytes_max) to.erase_front(size - bytes_max);
   return true;

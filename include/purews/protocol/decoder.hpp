@@ -148,8 +148,7 @@ inline bytes decoder::receive_room() noexcept {
   // Below this the loop's scratch serves better: it can bring the following frames by the same call.
   constexpr std::uint64_t worth_bytes = 16U << 10;
   constexpr std::uint64_t first_bytes = 64U << 10;
-  if (!in_frame_ || delivered_ || compressed_ || is_control(frame_.op) || left_ < worth_bytes || assembled_.size() == 0)
-    return {};
+  if (!in_frame_ || compressed_ || is_control(frame_.op) || left_ < worth_bytes || assembled_.size() == 0) return {};
   // The buffer at most doubles: memory follows what came, not what was announced.
   std::uint64_t const grown = assembled_.size() > first_bytes ? assembled_.size() : first_bytes;
   auto const wanted = static_cast<std::size_t>(left_ < grown ? left_ : grown);
@@ -334,7 +333,7 @@ inline event decoder::compressed_piece(input& in, options const& with, message_c
     if (got.finished && message_op_ == opcode::text && !text_.finished()) return fail(error::invalid_utf8);
     assembled_.commit(got.produced);
     more_output_ = got.produced == room.size() && !got.finished;
-    bool const frame_done = left_ == 0 && !more_output_ && (got.finished || !frame_.fin);
+    bool const frame_done = left_ == 0 && !more_output_;
     if (frame_done) end_frame();
     if (got.finished && with.deliver == delivery::whole) return end_message();
     if (got.finished || (got.produced != 0 && with.deliver == delivery::pieces)) {

@@ -262,14 +262,9 @@ inline event endpoint::next_opening() noexcept {
 
 inline event endpoint::read_request() noexcept {
   bytes const in = pipe_.in.unread();
-  switch (opening_->head.parse(in, head_limits_of(with_->limit))) {
-    case http_progress::need_more:
-      return wait_for_more();
-    case http_progress::failed:
-      return refuse(opening_->head.fault(), ending::shut_first);
-    case http_progress::done:
-      break;
-  }
+  http_progress const progress = opening_->head.parse(in, head_limits_of(with_->limit));
+  if (progress == http_progress::need_more) return wait_for_more();
+  if (progress == http_progress::failed) return refuse(opening_->head.fault(), ending::shut_first);
   http_request const asked(opening_->head, in);
   request_judgement const found = judge_request(asked, with_->limit.body_bytes_max);
   if (found.fault != error::none) return refuse(found.fault, ending::shut_first);
@@ -292,14 +287,9 @@ inline event endpoint::take_request() noexcept {
 
 inline event endpoint::read_answer() noexcept {
   bytes const in = pipe_.in.unread();
-  switch (opening_->answers.parse(in, head_limits_of(with_->limit))) {
-    case http_progress::need_more:
-      return wait_for_more();
-    case http_progress::failed:
-      return refuse(opening_->answers.fault(), ending::at_once);
-    case http_progress::done:
-      break;
-  }
+  http_progress const progress = opening_->answers.parse(in, head_limits_of(with_->limit));
+  if (progress == http_progress::need_more) return wait_for_more();
+  if (progress == http_progress::failed) return refuse(opening_->answers.fault(), ending::at_once);
   opening_->answered = in;
   http_response const answer = opening_->answers.answer(in);
   answer_judgement found = judge_answer(answer, opening_->asked, opening_->key);
@@ -350,7 +340,7 @@ inline event endpoint::wait_for_more() noexcept {
 
 // Every refusal ends the connection: a proxy may tunnel after any answer to an upgrade.
 inline event endpoint::refuse(error why, ending how) noexcept {
-  bool const answers = own_role() == role::server && how == ending::shut_first && http_status_for(why) != 0;
+  bool const answers = own_role() == role::server && how == ending::shut_first;
   bool const whole_head = answers && opening_ != nullptr && opening_->head.progress() == http_progress::done &&
                           opening_->head.size() <= pipe_.in.unread().size();
   std::string_view const method = whole_head ? http_request(opening_->head, pipe_.in.unread()).method() : "";

@@ -127,13 +127,14 @@ inline refusal outbox::by_policy(pipe& to, outgoing const& what, options const& 
   return refusal::none;
 }
 
-// Drops nothing for a message that is then refused after all.
+// Drops nothing for a message that is then refused after all; and there is always one left to drop, because those that
+// may be dropped are at least as long as what is over.
 inline refusal outbox::drop_for(pipe& to, outgoing const& what, options const& with) noexcept {
   std::size_t const over = to.out.size() + waiting_bytes() - with.limit.queue_bytes_max;
   if (more_ == nullptr || more_->waiting.droppable_bytes() < over) return refusal::queue_full;
   if (!more_->waiting.push(what)) return refusal::out_of_memory;
-  while (to.out.size() + waiting_bytes() - what.size() > with.limit.queue_bytes_max && more_->waiting.drop_oldest())
-    ++more_->dropped.oldest;
+  for (; to.out.size() + waiting_bytes() - what.size() > with.limit.queue_bytes_max; ++more_->dropped.oldest)
+    more_->waiting.drop_oldest();
   return refusal::none;
 }
 

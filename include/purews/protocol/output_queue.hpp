@@ -298,7 +298,7 @@ inline std::size_t output_queue::end_of_begun_frame(segment const& s) noexcept {
 // Moves what stands behind `at` into a segment of its own. If memory runs out, nothing comes between.
 inline void output_queue::split(segment& s, std::size_t at) noexcept {
   std::size_t const size = s.size - at;
-  segment* const rest = size == 0 || s.capacity == 0 ? nullptr : make_segment(size);
+  segment* const rest = size == 0 ? nullptr : make_segment(size);
   if (rest == nullptr) return;
   copy_bytes(rest->own(), {s.data + at, size});
   rest->size = size;

@@ -36,7 +36,8 @@ inline std::size_t put_head(text_writer out, parsed_request const& request) noex
   auto* const head = static_cast<std::byte*>(allocate_bytes(size));
   if (head == nullptr) return false;
   put_head(text_writer({head, size}), request);
-  bool const kept = in.lend({head, size}) && in.park();
+  static_cast<void>(in.lend({head, size}));  // nothing is parked that could have to grow
+  bool const kept = in.park();
   free_bytes(head);
   return kept;
 }

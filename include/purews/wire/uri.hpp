@@ -32,7 +32,7 @@ constexpr std::string_view message(uri_fault why) noexcept {
 
 /// Whether `text` is an IPv4 address: four numbers from 0 to 255 without leading zeros. RFC 3986 section 3.2.2.
 constexpr bool is_ipv4(std::string_view text) noexcept {
-  for (int group = 0; group < 4; ++group) {
+  for (int group = 0;; ++group) {
     std::size_t const digits = http_span(text, 0, http_char_table::digit);
     std::string_view const number = text.substr(0, digits);
     if (digits > 3 || !parse_decimal(number, 255).valid || (digits > 1 && number[0] == '0')) return false;
@@ -41,7 +41,6 @@ constexpr bool is_ipv4(std::string_view text) noexcept {
     if (!text.starts_with('.')) return false;
     text.remove_prefix(1);
   }
-  return false;
 }
 
 /// Whether `text` is an IPv6 address, without brackets and without a zone. RFC 3986 section 3.2.2.
