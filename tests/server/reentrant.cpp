@@ -525,9 +525,9 @@ void scene<Loop>::play() {
 }  // namespace
 
 TEMPLATE_LIST_TEST_CASE(
-    "whatever a program does inside whatever a server calls, to the session itself or to another: nobody hangs, each "
-    "session ends once, and the server returns [hazard-64]",
+    "whatever a program does inside whatever a server calls, nobody hangs and each session ends once [hazard-64]",
     "[hazard-64]", server_loops) {
+  { TestType const first; }  // some descriptors stay, for all loops of libuv
   for (int where = 0; where <= static_cast<int>(event_of::cut); ++where) {
     for (deed const& each : deeds) {
       for (bool const to_two : {false, true}) {

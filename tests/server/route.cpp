@@ -131,7 +131,9 @@ TEST_CASE("4.2.2: an upgrade shows its request, its peer and its object, and is 
   test::asking_session asked(home, 1, {}, "Sec-WebSocket-Protocol: a, b\r\nCookie: k=v\r\n");
   asked.object().emplace<std::string>();
   socket_address const peer{};
-  upgrade u(asked, asked.machine(), peer, "a");
+  std::string_view const ours[] = {"b", "a"};
+  upgrade u(asked, asked.machine(), peer, ours);
+  CHECK(u.chosen() == "a");
   CHECK(u.request().path() == "/chat");
   CHECK(u.request().query() == "room=1");
   CHECK(u.request().header("cookie") == "k=v");
@@ -145,14 +147,17 @@ TEST_CASE("4.2.2: an upgrade shows its request, its peer and its object, and is 
     CHECK(u.accept({.subprotocol = "not offered"}) == refusal::invalid_header);
     header_field const smuggled[] = {{"X", "a\r\nY: b"}};
     CHECK(u.accept({.headers = smuggled}) == refusal::invalid_header);
-    CHECK(u.accept({.subprotocol = "b", .headers = cookie}) == refusal::none);
+    {
+      std::string const own = "b";
+      CHECK(u.accept({.subprotocol = own, .headers = cookie}) == refusal::none);
+    }
     CHECK(u.accept({}) == refusal::not_connecting);
     CHECK(asked.machine().current() == state::open);
     std::string const head = asked.take_text();
     CHECK(head.starts_with("HTTP/1.1 101 "));
     CHECK(head.find("Sec-WebSocket-Protocol: b\r\n") != head.npos);
     CHECK(head.find("Set-Cookie: a=b\r\n") != head.npos);
-    CHECK(u.chosen() == "b");
+    CHECK(u.chosen().data() == ours[0].data());
     CHECK(u.request().query() == "room=1");  // for a log, after the decision
   }
   SECTION("accepted with headers, and the subprotocol that the route chose") {

@@ -202,7 +202,7 @@ void server_peer<Worker>::answer_upgrade(http_request const& request) {
 template <class Worker>
 void server_peer<Worker>::ask(decision& handler) {
   socket_address const from = peer();
-  upgrade asked(*this, machine(), from, select_subprotocol(machine().request(), route_->subprotocols));
+  upgrade asked(*this, machine(), from, route_->subprotocols);
   if (handler) handler(asked);
   if (asked.said() == upgrade::decision::deferred) return;
   if (asked.said() == upgrade::decision::rejected) {
@@ -213,8 +213,7 @@ void server_peer<Worker>::ask(decision& handler) {
   // Refused, if the handler has accepted it already.
   refusal const accepted = asked.accept({});
   if (accepted != refusal::none && accepted != refusal::not_connecting) return refuse(500, "The upgrade failed.");
-  for (std::string_view const name : route_->subprotocols)
-    if (name == asked.chosen()) subprotocol_ = name;
+  subprotocol_ = asked.chosen();
   upgraded_ = true;
   worker().add_session();
 }

@@ -11,9 +11,14 @@ namespace purews::inline v0 {
 /// it. The first decision counts. Valid until the handler returns.
 class upgrade {
  public:
-  /// `chosen`: the subprotocol that is selected unless the handler names another.
-  upgrade(session& who, endpoint& machine, socket_address const& peer, std::string_view chosen) noexcept
-      : session_(who), machine_(machine), request_(machine.request()), peer_(peer), chosen_(chosen) {}
+  /// `ours`: the route's subprotocols, of which the client's first choice is selected unless the handler names another.
+  upgrade(session& who, endpoint& machine, socket_address const& peer, std::span<std::string_view const> ours) noexcept
+      : session_(who),
+        machine_(machine),
+        request_(machine.request()),
+        peer_(peer),
+        ours_(ours),
+        chosen_(select_subprotocol(request_, ours)) {}
 
   http_request const& request() const noexcept { return request_; }
   socket_address const& peer() const noexcept { return peer_; }
@@ -58,19 +63,23 @@ class upgrade {
   enum class decision : std::uint8_t { accepted, rejected, deferred };
   decision said() const noexcept { return what_; }
 
+  /// The subprotocol that was selected, if it is one of the route's.
   std::string_view chosen() const noexcept { return chosen_; }
 
  private:
   void decide(decision what, std::string_view subprotocol) noexcept {
     decided_ = true;
     what_ = what;
-    chosen_ = subprotocol;
+    chosen_ = {};
+    for (std::string_view const name : ours_)
+      if (name == subprotocol) chosen_ = name;  // what the handler gave may be gone soon
   }
 
   session& session_;
   endpoint& machine_;
   http_request request_;  // which the machine does not show any more once it is decided
   socket_address const& peer_;
+  std::span<std::string_view const> ours_;
   std::string_view chosen_;
   decision what_ = decision::accepted;
   bool decided_ = false;
