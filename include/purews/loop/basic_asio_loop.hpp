@@ -72,12 +72,13 @@ class basic_asio_loop : public default_loop {
 
   struct handler {
     using allocator_type = room_allocator<void>;
-    allocator_type get_allocator() const noexcept { return allocator_type(self.get()); }
+    allocator_type get_allocator() const noexcept { return allocator_type(rooms); }
     void operator()(error_code const& failed) const {
       if (self->loop != nullptr && !failed) (self->loop->*then)();
     }
     std::shared_ptr<shared> self;
     void (basic_asio_loop::*then)();
+    shared* rooms;  // Asio asks for the allocator of a handler that it has moved from
   };
 
   /// What Asio knows of the loop.
@@ -126,7 +127,7 @@ void basic_asio_loop<Asio>::enter(executor_type const* given) noexcept {
     wait_ready();
     // A timer for nothing, so that Asio has the memory for one from now on.
     place_->timer.expires_after(std::chrono::hours(1));
-    place_->timer.async_wait(handler{self_, &basic_asio_loop::on_timer});
+    place_->timer.async_wait(handler{self_, &basic_asio_loop::on_timer, self_.get()});
     place_->timer.cancel();
   } catch (typename Asio::system_error const& failed) {
     fail({failed.code().value(), "asio", os_error_kind::system});
@@ -154,7 +155,7 @@ void basic_asio_loop<Asio>::turn() {
 
 template <class Asio>
 void basic_asio_loop<Asio>::wait_ready() {
-  place_->ready.async_wait(Asio::stream_descriptor::wait_read, handler{self_, &basic_asio_loop::on_ready});
+  place_->ready.async_wait(Asio::stream_descriptor::wait_read, handler{self_, &basic_asio_loop::on_ready, self_.get()});
 }
 
 /// Waits again after the turn, not before: what the turn takes would be reported once more.
@@ -171,7 +172,7 @@ void basic_asio_loop<Asio>::wait_timer() {
   if (next >= armed_) return;
   armed_ = next;
   place_->timer.expires_after(std::chrono::nanoseconds((next - steady_now()).ns));
-  place_->timer.async_wait(handler{self_, &basic_asio_loop::on_timer});
+  place_->timer.async_wait(handler{self_, &basic_asio_loop::on_timer, self_.get()});
 }
 
 template <class Asio>
