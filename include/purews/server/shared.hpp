@@ -44,11 +44,13 @@ struct server_shared {
 
   /// Who makes room when memory is short: one loop at a time, so that no more is cut off than must be.
   enum class shedding : std::uint8_t { calm, wanted, going_on };
-  shedding shed = shedding::calm;  // atomic
+  std::uint8_t shed = 0;  // atomic: a shedding
 
   /// Takes the turn from `from` to `to`. False: it is not that turn.
   bool turn(shedding from, shedding to) noexcept {
-    return __atomic_compare_exchange_n(&shed, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    auto before = static_cast<std::uint8_t>(from);  // clang 14 knows no atomic enumerations
+    return __atomic_compare_exchange_n(&shed, &before, static_cast<std::uint8_t>(to), false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_RELAXED);
   }
 
  private:
