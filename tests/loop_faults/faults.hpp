@@ -217,11 +217,19 @@ void* __wrap_realloc(void* block, std::size_t size) {
 }
 }
 
-// The standard's own: those without exceptions and for arrays call this one.
+// The standard's own: those for arrays call this one.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   if (faults::fails(faults::call::operator_new)) throw std::bad_alloc();
   if (void* const block = __real_malloc(size != 0 ? size : 1)) return block;
   throw std::bad_alloc();
+}
+// libstdc++ leads it to the one above, but a sanitizer does not.
+[[gnu::noinline]] void* operator new(std::size_t size, std::nothrow_t const&) noexcept {
+  try {
+    return ::operator new(size);
+  } catch (std::bad_alloc const&) {
+    return nullptr;
+  }
 }
 [[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
 [[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
