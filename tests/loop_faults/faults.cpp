@@ -179,11 +179,14 @@ void* __wrap_realloc(void* block, std::size_t size) {
 }
 }
 
-// The standard's own: those without exceptions and for arrays call this one.
+// The standard's own: those for arrays call these.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   if (faults::fails(faults::call::operator_new)) throw std::bad_alloc();
   if (void* const block = __real_malloc(size != 0 ? size : 1)) return block;
   throw std::bad_alloc();
+}
+[[gnu::noinline]] void* operator new(std::size_t size, std::nothrow_t const&) noexcept {
+  return faults::fails(faults::call::operator_new) ? nullptr : __real_malloc(size != 0 ? size : 1);
 }
 [[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
 [[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }

@@ -174,6 +174,7 @@ void fail_each(life kind, part which, Life live) {
   // What is made once and kept, by this thread and the libraries, is made first.
   begin();
   live({});
+  ::usleep(200'000);  // and its peer has closed, too
   CHECK(survives({}, live) == false);
   std::vector<long> counts;
   for (faulty const& f : table()) counts.push_back(count_of(f.which));
