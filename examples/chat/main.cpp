@@ -21,15 +21,12 @@ int main(int argc, char** argv) {
   };
   auto const outcome = command_line::parse(argc, argv, program, flags);
   if (outcome != command_line::outcome::run) return outcome == command_line::outcome::help ? 0 : 2;
-  if (where != "memory:" && (!where.starts_with("sqlite:") || where == "sqlite:"))
-    return fail(2, "there is no store '" + where + "': use --store sqlite:FILE or --store memory:");
-
-  auto opened = chat::open_store(where);
-  if (auto const* const error = std::get_if<chat::store_error>(&opened)) return fail(1, error->sentence);
-  if (where == "memory:") std::fputs("chat_server: memory: keeps nothing when the program ends\n", stderr);
+  if (auto const flaw = chat::name_flaw(where)) return fail(2, flaw->sentence);
   process::raise_descriptor_limit();
 
-  chat::server server(*std::get<0>(opened));
+  chat::server server;
+  if (auto const error = server.open(where)) return fail(1, error->sentence);
+  if (where == "memory:") std::fputs("chat_server: memory: keeps nothing when the program ends\n", stderr);
   auto const at = server.listen(host, static_cast<std::uint16_t>(port));
   if (!at)
     return fail(1, "cannot listen on " + host + " port " + std::to_string(port) + " (" + describe(at.error).c_str() +
