@@ -18,6 +18,7 @@ constexpr auto slow_consumer = static_cast<purews::status_code>(4008);
 
 constexpr auto presence_delay = purews::milliseconds(250);
 constexpr auto catch_up_delay = purews::seconds(1);
+constexpr auto check_time_max = purews::seconds(10);
 constexpr auto release_delay = purews::milliseconds(50);
 
 constexpr purews::header_field page_headers[] = {
@@ -70,12 +71,26 @@ std::optional<store_error> server::open(std::string const& where) {
             hub_.answered(std::move(what));
             settle();
           },
-      .report = [this](store_error const& what) { perform(report{what.sentence}); },
+      .report =
+          [this](store_error const& what) {
+            trouble_ = what;
+            if (!checking_) perform(report{what.sentence});
+          },
   };
   auto opened = open_store(where, io_.loop(), events);
   if (auto const* const error = std::get_if<store_error>(&opened)) return *error;
   store_ = std::move(std::get<0>(opened));
   return std::nullopt;
+}
+
+std::optional<store_error> server::check() {
+  checking_ = true;
+  auto const end = purews::steady_now() + check_time_max;
+  while (!store_->ready() && purews::steady_now() < end) {
+    io_.loop().run_once(purews::milliseconds(100));
+    if (trouble_) return trouble_;
+  }
+  return store_->ready() ? std::nullopt : std::optional(store_error{"the store does not answer"});
 }
 
 /// Does what the hub wants, and sees to what it wants done later.

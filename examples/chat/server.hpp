@@ -19,6 +19,8 @@ class server {
   /// To be called once, first. An error is for the operator.
   [[nodiscard]] std::optional<store_error> open(std::string const& where);
   [[nodiscard]] purews::listening listen(std::string_view host, std::uint16_t port) { return io_.listen(host, port); }
+  /// Waits until the store can be used, for at most some seconds. An error says why it cannot.
+  [[nodiscard]] std::optional<store_error> check();
   void run() { io_.run(); }
   void stop() noexcept { io_.stop(); }  ///< also from signal handlers
 
@@ -44,7 +46,9 @@ class server {
   hub hub_;
   std::map<client_id, purews::session*> sessions_;
   std::map<std::string, std::map<client_id, purews::session*>> members_;  // of each channel
-  std::set<client_id> held_;  // for whom so much waits to be sent that nothing more is read for them
+  std::set<client_id> held_;            // for whom so much waits to be sent that nothing more is read for them
+  std::optional<store_error> trouble_;  // the last that the store has told of
+  bool checking_ = false;
   bool flush_posted_ = false;
   bool ended_ = false;
   purews::server io_;  // ends before what is above, because its sessions tell the hub

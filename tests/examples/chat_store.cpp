@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
-// What every store does. Without CHAT_TEST_POSTGRES in the environment these are the stores of SQLite; with it, the
-// one at that URL (tests/service/chat_postgres.test.mjs).
+// What every store does. `test_examples [store]` with the URL of a PostgreSQL in CHAT_TEST_POSTGRES tries that one.
 #include <map>
 
 #include "any_store.hpp"
 
 using namespace test;
 
-TEST_CASE("chat: every store numbers the messages of each channel 1, 2, 3") {
+TEST_CASE("chat: every store numbers the messages of each channel 1, 2, 3", "[store]") {
   any_store const here;
   opened kept(here.where());
   CHECK(kept.newest().messages.empty());
@@ -31,7 +30,7 @@ TEST_CASE("chat: every store numbers the messages of each channel 1, 2, 3") {
   CHECK(last.messages[1].time == 2000);
 }
 
-TEST_CASE("chat: every store answers a repeat with its first number and uses none up") {
+TEST_CASE("chat: every store answers a repeat with its first number and uses none up", "[store]") {
   any_store const here;
   opened kept(here.where());
   auto const batch = kept.append({say("a", "1"), say("a", "1"), say("b", "2")}, 1000);
@@ -47,7 +46,7 @@ TEST_CASE("chat: every store answers a repeat with its first number and uses non
   CHECK(kept.newest().messages[0].text == "a");
 }
 
-TEST_CASE("chat: the same id of another user, device or channel is another message") {
+TEST_CASE("chat: the same id of another user, device or channel is another message", "[store]") {
   any_store const here;
   opened kept(here.where());
   auto const all = kept.append(
@@ -55,7 +54,7 @@ TEST_CASE("chat: the same id of another user, device or channel is another messa
   for (auto const& each : all) CHECK(each.what == receipt::outcome::stored);
 }
 
-TEST_CASE("chat: every store keeps texts as they are, and an epoch per channel") {
+TEST_CASE("chat: every store keeps texts as they are, and an epoch per channel", "[store]") {
   any_store const here;
   opened kept(here.where());
   std::string const odd = "a\x01'\"; DROP TABLE messages; --\xF0\x9F\x91\x8B\\{,}NULL";
@@ -69,7 +68,7 @@ TEST_CASE("chat: every store keeps texts as they are, and an epoch per channel")
   CHECK_FALSE(kept.newest("a").epoch.empty());
 }
 
-TEST_CASE("chat: every store reads the end of a channel, what is before a message, and what is after one") {
+TEST_CASE("chat: every store reads the end of a channel, what is before a message, and what is after one", "[store]") {
   any_store const here;
   opened kept(here.where());
   std::vector<new_message> batch;
@@ -102,7 +101,7 @@ TEST_CASE("chat: every store reads the end of a channel, what is before a messag
   CHECK(kept.read({after, 0, "nowhere", 5, 300}).newest == 0);
 }
 
-TEST_CASE("chat: every store says with a receipt which epoch it belongs to") {
+TEST_CASE("chat: every store says with a receipt which epoch it belongs to", "[store]") {
   any_store const here;
   opened kept(here.where());
   auto const got = kept.append({say("a", "1"), say("a", "1"), say("b", "1", "alice", "random")});
@@ -111,7 +110,7 @@ TEST_CASE("chat: every store says with a receipt which epoch it belongs to") {
   CHECK(got[2].epoch == kept.newest("random").epoch);
 }
 
-TEST_CASE("chat: every store takes the largest batch, and answers what is asked meanwhile") {
+TEST_CASE("chat: every store takes the largest batch, and answers what is asked meanwhile", "[store]") {
   any_store const here;
   opened kept(here.where());
   auto batch = std::make_shared<std::vector<new_message>>();
@@ -125,7 +124,8 @@ TEST_CASE("chat: every store takes the largest batch, and answers what is asked 
   CHECK(opened::good<std::vector<receipt>>(kept.wait(1)).back().seq == 512);
 }
 
-TEST_CASE("chat: a store that ends while it works tells nothing any more, and keeps all or none of a batch") {
+TEST_CASE("chat: a store that ends while it works tells nothing any more, and keeps all or none of a batch",
+          "[store]") {
   any_store const here;
   if (here.where() == "memory:") return;
   {
@@ -142,7 +142,7 @@ TEST_CASE("chat: a store that ends while it works tells nothing any more, and ke
   CHECK(again[2].seq == 4);
 }
 
-TEST_CASE("chat: two programs on one store give no number twice, and leave none out") {
+TEST_CASE("chat: two programs on one store give no number twice, and leave none out", "[store]") {
   any_store const here;
   if (here.where() == "memory:") return;
   opened one(here.where());
