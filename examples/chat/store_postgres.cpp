@@ -59,7 +59,8 @@ BEGIN
       INSERT INTO chat_channels(name) SELECT DISTINCT name FROM unnest(channels) AS name ORDER BY name
         ON CONFLICT DO NOTHING;
       PERFORM 1 FROM chat_channels c WHERE c.name = ANY(channels) ORDER BY c.name FOR UPDATE;
-      FOR m IN SELECT * FROM unnest(channels, senders, devices, ids, bodies) AS i(channel, sender, device, id, body) LOOP
+      FOR m IN SELECT * FROM unnest(channels, senders, devices, ids, bodies) AS i(channel, sender, device, id, body)
+      LOOP
         SELECT k.seq, k.time, false, c.epoch INTO seq, "time", fresh, epoch
           FROM chat_messages k JOIN chat_channels c ON c.name = k.channel
           WHERE k.channel = m.channel AND k.sender = m.sender AND k.device = m.device AND k.id = m.id;

@@ -42,7 +42,8 @@ async function lying(t, {down = (m) => [m], up = (m) => [m]}) {
     const real = new WebSocket(`ws://127.0.0.1:${server.port}/ws`);
     const early = [];
     const pass = (data) => {
-      for (const m of up(JSON.parse(data), (answer) => client.send(JSON.stringify(answer)))) real.send(JSON.stringify(m));
+      const answer = (m) => client.send(JSON.stringify(m));
+      for (const m of up(JSON.parse(data), answer)) real.send(JSON.stringify(m));
     };
     client.on('message', (data) => (real.readyState === WebSocket.OPEN ? pass(data) : early.push(data)));
     real.on('open', () => early.forEach(pass));

@@ -99,7 +99,8 @@ test('two servers on one database give no number twice, and each learns what the
     sockets.push(socket);
   }
   for (let i = 0; i < 50; ++i)
-    for (const socket of sockets) socket.send(JSON.stringify({type: 'message', channel: 'general', text: 't', id: `${i}`}));
+    for (const socket of sockets)
+      socket.send(JSON.stringify({type: 'message', channel: 'general', text: 't', id: `${i}`}));
   const acks = () => sockets.map((s) => s.got.filter((m) => m.type === 'ack').map((m) => m.seq));
   for (const end = Date.now() + 20_000; acks().flat().length < 100 && Date.now() < end;) await sleep(10);
   assert.deepEqual(acks().flat().sort((a, b) => a - b), Array.from({length: 100}, (_, i) => i + 1));
@@ -119,7 +120,7 @@ test('--check-config says whether PostgreSQL can be reached', async () => {
   const bad = await check('postgres://chat@/postgres?host=/no/such/folder');
   assert.equal(bad.code, 1);
   assert.match(bad.err, /^chat_server: PostgreSQL does not work \(.*no\/such\/folder.*\): see to it[^\n]*\n$/);
-  for (const where of ['postgres://a:b:c@', 'postgres://host/db?no_such_option=1']) {
+  for (const where of ['postgres://[::1/db', 'postgres://host/db?no_such_option=1']) {
     const wrong = await check(where);
     assert.equal(wrong.code, 1);
     assert.match(wrong.err, /^chat_server: this is no URL of PostgreSQL \(.*\): use --store postgres:[^\n]*\n$/);

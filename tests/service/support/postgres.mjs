@@ -69,8 +69,8 @@ export class Postgres {
 
   /// The answer to a query, unaligned.
   query(sql) {
-    return execFileSync(path.join(programs(), 'psql'), ['-h', this.folder, '-U', 'chat', '-d', 'postgres', '-XAtq', '-c', sql],
-      {encoding: 'utf8'}).trim();
+    const flags = ['-h', this.folder, '-U', 'chat', '-d', 'postgres', '-XAtq', '-c', sql];
+    return execFileSync(path.join(programs(), 'psql'), flags, {encoding: 'utf8'}).trim();
   }
 
   /// The processes that serve the chat's connections.

@@ -166,7 +166,8 @@ export function check(stored, speakers) {
     if (s.received.length !== expected.length) wrong.push(`${s.user} got ${s.received.length} of ${expected.length}`);
     s.received.forEach((m, i) => {
       const e = expected[i];
-      if (!e || e.seq !== m.seq || name(e) !== name(m) || e.text !== m.text) wrong.push(`${s.user} got ${m.seq} at place ${i}`);
+      const same = e && e.seq === m.seq && name(e) === name(m) && e.text === m.text;
+      if (!same) wrong.push(`${s.user} got ${m.seq} at place ${i}`);
     });
   }
   return wrong;
@@ -175,7 +176,8 @@ export function check(stored, speakers) {
 /// Lets people talk while `fault` happens `times` times, and checks all afterwards. `url()` is where the chat is.
 export async function talkThrough({url, fault, times, seed, people = 4}) {
   const roll = dice(seed);
-  const speakers = Array.from({length: people}, (_, i) => new Speaker({url, user: `user${i}`, channel: 'general', roll}));
+  const person = (_, i) => new Speaker({url, user: `user${i}`, channel: 'general', roll});
+  const speakers = Array.from({length: people}, person);
   const acked = () => speakers.reduce((sum, s) => sum + s.acks.size, 0);
   try {
     for (let i = 0; i < times; ++i) {
