@@ -5,7 +5,8 @@
 
 namespace chat {
 
-void hub::received(client_id who, std::string_view text) {
+void hub::received(client_id who, std::string_view text, std::int64_t now_us) {
+  now_us_ = now_us;
   auto const at = clients_.find(who);
   if (at == clients_.end()) return;  // already closed: this was on its way
   auto const handled = [&](auto const& request) { return handle(who, at->second, request); };
@@ -41,12 +42,35 @@ void hub::judge(client_id who, client& from, std::optional<fault> const& wrong) 
     return;
   }
   outputs_.push_back(to_client{who, error_text(*wrong)});
-  if (++from.invalid_in_a_row < invalid_in_a_row_max) return;
-  outputs_.push_back(close_client{who, 1008, "10 invalid messages in a row"});
+  if (wrong->retry_ms > 0 && ++from.limited_in_a_row == limited_in_a_row_max) {
+    outputs_.push_back(close_client{who, 4429, std::to_string(wrong->retry_ms)});
+  } else if (wrong->retry_ms == 0 && ++from.invalid_in_a_row == invalid_in_a_row_max) {
+    outputs_.push_back(close_client{who, 1008, "10 invalid messages in a row"});
+  } else {
+    return;
+  }
   disconnected(who);
 }
 
+/// Counts one more message of a connection and a user, if both may send it now.
+std::optional<fault> hub::take(client& from, std::string const& user, std::string const& channel,
+                               std::string const& id) {
+  auto& theirs = used_by_[user];
+  auto const wait = std::max(from.used.wait(allowed_, now_us_), theirs.wait(allowed_, now_us_));
+  if (wait > 0) return fault{"rate_limited", "slow down, and send it again", channel, id, wait / 1000 + 1};
+  from.limited_in_a_row = 0;
+  from.used.take(allowed_, now_us_);
+  theirs.take(allowed_, now_us_);
+  if (used_by_.size() > 2 * clients_.size() + 64)
+    std::erase_if(used_by_, [this](auto const& each) { return each.second.rested(now_us_); });
+  return std::nullopt;
+}
+
 // Requests.
+
+static fault not_joined(std::string const& channel, std::string const& id = {}) {
+  return {"not_joined", "join this channel first", channel, id};
+}
 
 std::optional<fault> hub::handle(client_id who, client& from, join const& request) {
   auto const& name = request.channel;
@@ -66,15 +90,15 @@ std::optional<fault> hub::handle(client_id who, client& from, join const& reques
 }
 
 std::optional<fault> hub::handle(client_id who, client& from, leave const& request) {
-  if (!from.joined.contains(request.channel))
-    return fault{"not_joined", "you are not in this channel", request.channel, {}};
+  if (!from.joined.contains(request.channel)) return not_joined(request.channel);
   part(who, from, request.channel);
   return std::nullopt;
 }
 
 std::optional<fault> hub::handle(client_id who, client& from, message const& request) {
   auto const as = from.joined.find(request.channel);
-  if (as == from.joined.end()) return fault{"not_joined", "join this channel first", request.channel, request.id};
+  if (as == from.joined.end()) return not_joined(request.channel, request.id);
+  if (auto const wrong = take(from, as->second.user, request.channel, request.id)) return wrong;
   if (waiting_.size() == waiting_messages_max) return unavailable(who, request.channel, request.id), std::nullopt;
   auto id = request.id.empty() ? id_prefix_ + "-" + std::to_string(++ids_made_) : request.id;
   auto const& [user, device, joining] = as->second;
@@ -83,8 +107,7 @@ std::optional<fault> hub::handle(client_id who, client& from, message const& req
 }
 
 std::optional<fault> hub::handle(client_id who, client& from, history const& request) {
-  if (!from.joined.contains(request.channel))
-    return fault{"not_joined", "join this channel first", request.channel, {}};
+  if (!from.joined.contains(request.channel)) return not_joined(request.channel);
   if (from.reads.size() >= reads_per_client_max) return unavailable(who, request.channel), std::nullopt;
   ask({job::purpose::page, who, {read_request::from::before, 0, request.channel, request.before, request.limit}});
   return std::nullopt;
@@ -92,8 +115,9 @@ std::optional<fault> hub::handle(client_id who, client& from, history const& req
 
 std::optional<fault> hub::handle(client_id who, client& from, typing const& request) {
   auto const as = from.joined.find(request.channel);
-  if (as == from.joined.end()) return fault{"not_joined", "join this channel first", request.channel, {}};
+  if (as == from.joined.end()) return not_joined(request.channel);
   auto const& user = as->second.user;
+  if (auto const wrong = take(from, user, request.channel, {})) return wrong;
   outputs_.push_back(to_channel{request.channel, typing_text(request.channel, user), "typing " + user, who});
   return std::nullopt;
 }
@@ -115,7 +139,7 @@ void hub::part(client_id who, client& from, std::string const& name) {
   }
   from.joined.erase(as);
   --in.members;
-  forget_if_empty(name);
+  tidy(name);
 }
 
 void hub::unavailable(client_id who, std::string const& channel, std::string const& id) {
@@ -145,7 +169,8 @@ void hub::flush(std::int64_t now_ms) {
 
 void hub::answered(answer from_store) {
   auto const* const error = std::get_if<store_error>(&from_store.what);
-  if (error != nullptr) outputs_.push_back(report{error->sentence});
+  if (error != nullptr && error->sentence != reported_) outputs_.push_back(report{error->sentence});
+  reported_ = error != nullptr ? error->sentence : "";
   if (from_store.to == in_flight_.number)
     return error != nullptr ? not_stored() : stored(std::get<std::vector<receipt>>(from_store.what));
   auto const at = reading_.find(from_store.to);
@@ -155,7 +180,7 @@ void hub::answered(answer from_store) {
   auto& in = channels_.at(what.read.channel);  // which is not forgotten while something of it is read
   --in.reading;
   error != nullptr ? not_read(what, in) : was_read(what, in, std::get<page>(from_store.what));
-  forget_if_empty(what.read.channel);
+  tidy(what.read.channel);
   auto const who = clients_.find(what.who);
   if (what.why == job::purpose::catch_up || who == clients_.end()) return;
   who->second.reading = false;
@@ -176,6 +201,7 @@ void hub::stored(std::vector<receipt> const& receipts) {
     // A repeat is not published again; advance() sees to it that the first one was.
     if (got.what == receipt::outcome::stored) keep(m.channel, *in, {m.user, m.id, m.text, got.seq, got.time});
     advance(m.channel, *in);
+    tidy(m.channel);
   }
 }
 
@@ -287,8 +313,8 @@ void hub::joined(job const& what, channel_state& in, page& found) {
   in.known = std::max(in.known, found.newest);
   for (auto const& m : found.messages)
     if (m.seq > in.position) keep(name, in, m);
-  in.early.emplace_back(what, std::move(found));
   advance(name, in);
+  enter(what, in, found);
 }
 
 /// Whether a page has all that a client has missed, and not too much.
@@ -308,30 +334,23 @@ void hub::keep(std::string const& name, channel_state& in, stored_message const&
   in.kept.erase(in.kept.begin()->first <= in.position ? in.kept.begin() : std::prev(in.kept.end()));
 }
 
-/// Publishes what is next, and lets in who has read no more than that.
+/// Publishes what is next, and asks for it if it is stored.
 void hub::advance(std::string const& name, channel_state& in) {
   if (in.epoch.empty()) return;
   for (auto next = in.kept.find(in.position + 1); next != in.kept.end() && next->first == in.position + 1; ++next) {
     outputs_.push_back(to_channel{name, next->second});
     ++in.position;
   }
-  for (auto& [what, found] : std::exchange(in.early, {})) {
-    if (found.newest <= in.position)
-      enter(what, in, found);
-    else
-      in.early.emplace_back(what, std::move(found));
-  }
-  if (in.reading == 0 && in.early.empty()) in.kept.erase(in.kept.begin(), in.kept.upper_bound(in.position));
   if (in.known > in.position) catch_up(name, in);
 }
 
 /// Sends a page, and what was published since it was read; then the client is one of those who get what is published.
+/// Where the page is ahead of them, or something was not kept, it is read again.
 void hub::enter(job const& what, channel_state& in, page const& found) {
-  if (!is_wanted(what)) return;
   auto const& name = what.read.channel;
   auto const begin = in.kept.upper_bound(found.newest);
   auto const end = in.kept.upper_bound(in.position);
-  if (std::distance(begin, end) != in.position - found.newest) return ask(what);  // some were not kept: read again
+  if (found.newest > in.position || std::distance(begin, end) != in.position - found.newest) return ask(what);
   outputs_.push_back(to_client{what.who, history_text(what.read, found)});
   for (auto each = begin; each != end; ++each) outputs_.push_back(to_client{what.who, each->second});
   outputs_.push_back(subscribe{what.who, name});
@@ -360,8 +379,6 @@ void hub::start_anew(std::string const& name, channel_state& in) {
   in.epoch.clear();
   in.position = in.known = 0;
   in.kept.clear();
-  for (auto const& [what, found] : std::exchange(in.early, {}))
-    if (is_wanted(what)) ask(what);
   in.present.clear();
   for (auto const& [who, each] : clients_) {
     auto const as = each.joined.find(name);
@@ -381,9 +398,12 @@ hub::channel_state* hub::find(std::string const& name) {
   return at == channels_.end() ? nullptr : &at->second;
 }
 
-void hub::forget_if_empty(std::string const& name) {
-  auto const at = channels_.find(name);
-  if (at != channels_.end() && at->second.members == 0 && at->second.reading == 0) channels_.erase(at);
+/// Forgets what nobody needs who is joining, and a channel where nobody is.
+void hub::tidy(std::string const& name) {
+  auto& in = channels_.at(name);
+  if (in.reading > 0) return;
+  in.kept.erase(in.kept.begin(), in.kept.upper_bound(in.position));
+  if (in.members == 0) channels_.erase(name);
 }
 
 }  // namespace chat

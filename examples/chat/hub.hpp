@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "protocol.hpp"
+#include "rate.hpp"
 #include "store.hpp"
 
 namespace chat {
@@ -62,12 +63,14 @@ class hub {
   static constexpr std::size_t waiting_messages_max = 8192;  ///< for the next batches
   static constexpr std::size_t kept_messages_max = 1024;     ///< of a channel, for who is joining it
   static constexpr int invalid_in_a_row_max = 10;
+  static constexpr int limited_in_a_row_max = 40;
 
-  /// Ids for messages without one begin with `id_prefix`: it must be unique.
-  explicit hub(std::string id_prefix) : id_prefix_(std::move(id_prefix)) {}
+  /// Ids for messages without one begin with `id_prefix`: it must be unique. `allowed` are messages and typings of a
+  /// connection, and of a user.
+  explicit hub(std::string id_prefix, rate allowed = {}) : id_prefix_(std::move(id_prefix)), allowed_(allowed) {}
 
   void connected(client_id who) { clients_.try_emplace(who); }
-  void received(client_id who, std::string_view text);
+  void received(client_id who, std::string_view text, std::int64_t now_us);
   void received_binary(client_id who);
   void disconnected(client_id who);
 
@@ -109,6 +112,8 @@ class hub {
     bool reading = false;   ///< one is with the store
     bool held = false;
     int invalid_in_a_row = 0;
+    int limited_in_a_row = 0;
+    rate_meter used{};
   };
   /// A channel that somebody is in, or about to join. What is published there has the numbers 1, 2, 3, ...
   struct channel_state {
@@ -116,7 +121,6 @@ class hub {
     std::int64_t position = 0;                     ///< the seq that was published last
     std::int64_t known = 0;                        ///< the last one that the store has for sure
     std::map<std::int64_t, std::string> kept{};    ///< by seq: later ones, and those that who is joining may need
-    std::vector<std::pair<job, page>> early{};     ///< joins that have read what is not published yet
     std::map<std::string, std::size_t> present{};  ///< user -> on how many connections
     std::size_t members = 0;                       ///< connections that have joined, or are about to
     std::size_t reading = 0;                       ///< how much of it is asked of the store
@@ -130,6 +134,7 @@ class hub {
   std::optional<fault> handle(client_id who, client& from, typing const& request);
   std::optional<fault> handle(client_id who, client& from, ping const& request);
   std::optional<fault> handle(client_id, client&, fault const& wrong) { return wrong; }
+  std::optional<fault> take(client& from, std::string const& user, std::string const& channel, std::string const& id);
   void judge(client_id who, client& from, std::optional<fault> const& wrong);
   void part(client_id who, client& from, std::string const& name);
   void unavailable(client_id who, std::string const& channel, std::string const& id = {});
@@ -154,9 +159,12 @@ class hub {
   void start_anew(std::string const& name, channel_state& in);
   static job join_anew(client_id who, std::string const& name);
   channel_state* find(std::string const& name);
-  void forget_if_empty(std::string const& name);
+  void tidy(std::string const& name);
 
   std::string id_prefix_;
+  rate allowed_;
+  std::int64_t now_us_ = 0;
+  std::map<std::string, rate_meter> used_by_;  // users
   std::uint64_t ids_made_ = 0;
   ticket last_ticket_ = 0;
   std::map<client_id, client> clients_;
@@ -167,6 +175,7 @@ class hub {
   std::vector<client_id> senders_;  // of the batch in flight, in its order
   std::set<std::string> changed_;   // channels whose presence is to be told
   std::set<std::string> behind_;    // channels that could not catch up
+  std::string reported_;            // what the store failed with last, empty if it works
   std::vector<output> outputs_;
 };
 

@@ -167,6 +167,7 @@ std::string error_text(fault const& what) {
   json text = {{"type", "error"}, {"code", what.code}, {"message", what.message}};
   if (!what.channel.empty()) text["channel"] = what.channel;
   if (!what.id.empty()) text["id"] = what.id;
+  if (what.retry_ms > 0) text["retry_ms"] = what.retry_ms;
   return dump(text);
 }
 

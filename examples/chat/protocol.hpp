@@ -42,6 +42,7 @@ struct ping {};
 /// An error answer; channel and id are the request's own, so that its sender can tell what it is about.
 struct fault {
   std::string code, message, channel, id;
+  std::int64_t retry_ms = 0;  ///< of rate_limited
 };
 
 using client_message = std::variant<join, leave, message, history, typing, ping, fault>;

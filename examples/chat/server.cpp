@@ -38,7 +38,8 @@ std::int64_t unix_ms() {
 
 }  // namespace
 
-server::server() : hub_(std::to_string(unix_ms())), io_({.limits = {.message_bytes_max = message_bytes_max}}) {
+server::server(rate allowed)
+    : hub_(std::to_string(unix_ms()), allowed), io_({.limits = {.message_bytes_max = message_bytes_max}}) {
   for (auto const& file : page_files())
     io_.get(file.path, [&file](purews::http_exchange& exchange) {
       exchange.answer({.content_type = file.type, .headers = page_headers, .body = std::as_bytes(file.body)});
@@ -49,7 +50,8 @@ server::server() : hub_(std::to_string(unix_ms())), io_({.limits = {.message_byt
     hub_.connected(s.id());
   };
   ws.on_message = [this](purews::session& s, purews::message_view m) {
-    m.op == purews::opcode::text ? hub_.received(s.id(), m.text()) : hub_.received_binary(s.id());
+    m.op == purews::opcode::text ? hub_.received(s.id(), m.text(), purews::steady_now().ns / 1000)
+                                 : hub_.received_binary(s.id());
     settle();
   };
   ws.on_close = [this](purews::session& s, purews::closing const&) {

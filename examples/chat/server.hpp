@@ -13,7 +13,7 @@ namespace chat {
 /// The hub on a server: the page under /, the chat under /ws.
 class server {
  public:
-  server();
+  explicit server(rate allowed);
   ~server();
 
   /// To be called once, first. An error is for the operator.

@@ -300,7 +300,7 @@ TEST_CASE("chat: the connection stays after bad input, and is closed with 1008 a
   CHECK(r.last_code(1) == "unknown_type");
   r.message(1, "sorry", "1");  // a good one begins the count anew
   r.commit();
-  for (int i = 0; i < 9; ++i) r.chat.received(1, "{");
+  for (int i = 0; i < 9; ++i) r.chat.received(1, "{", 0);
   r.settle();
   CHECK(r.closed.empty());
   r.chat.received_binary(1);
@@ -367,4 +367,59 @@ TEST_CASE("chat: a message of somebody who goes before the commit is stored all 
   REQUIRE(got.size() == 2);
   CHECK(got[0]["text"] == "my last words");
   CHECK(got[1]["users"] == users({"bob"}));
+}
+
+TEST_CASE("chat: 20 messages and typings a second, after a burst of 40; the rest is refused, and may come later") {
+  room r;
+  r.chat = hub("made", {.per_second = 20, .burst = 40});
+  r.chat.connected(1), r.chat.connected(2);
+  r.join(1, "alice");
+  r.take_all();
+  for (int i = 0; i < 20; ++i) r.say(1, {{"type", "typing"}, {"channel", "general"}});
+  for (int i = 0; i < 20; ++i) r.message(1, "m", std::to_string(i));
+  CHECK(r.take(1).empty());
+  r.message(1, "m", "20");
+  auto const refused = r.take(1).at(0);
+  CHECK(refused["code"] == "rate_limited");
+  CHECK(refused["id"] == "20");
+  CHECK(refused["channel"] == "general");
+  CHECK(refused["retry_ms"] == 51);
+  r.now_us += 51'000;
+  r.message(1, "m", "20");
+  CHECK(r.last_code(1) == "no error");
+  r.message(1, "m", "21");
+  CHECK(r.last_code(1) == "rate_limited");
+  r.now_us += 1'000'000;
+  for (int i = 21; i < 41; ++i) r.message(1, "m", std::to_string(i));
+  CHECK(r.last_code(1) == "no error");
+}
+
+TEST_CASE("chat: a user has one rate on all connections, and a connection one for all of its names") {
+  room r;
+  r.chat = hub("made", {.per_second = 20, .burst = 4});
+  r.chat.connected(1), r.chat.connected(2), r.chat.connected(3);
+  r.join(1, "alice");
+  r.join(2, "alice");
+  r.join(1, "bob", "random");
+  r.join(3, "carol");
+  r.take_all();
+  for (int i = 0; i < 4; ++i) r.message(1, "m", std::to_string(i));
+  r.message(2, "m", "elsewhere");
+  CHECK(r.last_code(2) == "rate_limited");
+  r.message(1, "m", "under another name", "random");
+  CHECK(r.last_code(1) == "rate_limited");
+  r.message(3, "m", "somebody else");
+  CHECK(r.last_code(3) == "no error");
+}
+
+TEST_CASE("chat: who goes on too fast is closed with 4429 and told for how long; that is not taken for bad input") {
+  room r;
+  r.chat = hub("made", {.per_second = 20, .burst = 4});
+  r.chat.connected(1);
+  r.join(1, "alice");
+  for (int i = 0; i < 4 + hub::limited_in_a_row_max - 1; ++i) r.message(1, "m", std::to_string(i));
+  CHECK(r.closed.empty());
+  r.message(1, "m", "the last");
+  CHECK(r.closed[1] == 4429);
+  CHECK_FALSE(r.subscribed["general"].contains(1));
 }

@@ -70,7 +70,8 @@ struct room {
   enum class serving { at_once, by_hand } serve = serving::at_once;
   bool fails = false;  ///< what the store is asked for from now on
   model_store truth;
-  hub chat{"made"};
+  hub chat{"made", {.per_second = 0}};
+  std::int64_t now_us = 0;
   std::map<client_id, std::vector<json>> inbox;
   std::map<std::string, std::set<client_id>> subscribed;
   std::map<client_id, std::uint16_t> closed;
@@ -130,7 +131,7 @@ struct room {
   }
 
   void say(client_id who, json const& what) {
-    chat.received(who, what.dump());
+    chat.received(who, what.dump(), now_us);
     settle();
   }
   void commit(std::int64_t now = 1000) {

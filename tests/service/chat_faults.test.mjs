@@ -11,7 +11,8 @@ import {check, talkThrough} from './support/traffic.mjs';
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const kills = Number(process.env.KILLS ?? 5);
 
-const start = (where, port = 0) => Server.start('chat_server', ['--port', String(port), '--store', where]);
+const start = (where, port = 0) =>
+  Server.start('chat_server', ['--port', String(port), '--store', where, '--rate', '0']);
 
 test(`kill -9 of the server: what was acknowledged is stored, and all is delivered once (seed ${seed})`, async (t) => {
   const where = `sqlite:${path.join(folder(t), 'chat.db')}`;

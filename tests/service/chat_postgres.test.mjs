@@ -28,7 +28,7 @@ function place() {
 }
 
 async function start(t, where, port = 0) {
-  const server = await Server.start('chat_server', ['--port', String(port), '--store', where]);
+  const server = await Server.start('chat_server', ['--port', String(port), '--store', where, '--rate', '0']);
   t.after(() => server.end('SIGKILL'));
   return server;
 }
