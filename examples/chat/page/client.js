@@ -216,6 +216,10 @@ export class Client {
     this.#flush(channel);
   }
 
+  _reload(channel) {  // a history that follows replaces what we have
+    channel.epoch = null;
+  }
+
   _presence(channel, m) {
     channel.users = m.users;
   }
@@ -246,7 +250,7 @@ export class Client {
 
   #refused({code, message, id}, channel) {
     const mine = channel?.pending.find((p) => p.id === id);
-    if (mine && code === 'store_unavailable') {
+    if (mine && (code === 'store_unavailable' || code === 'rate_limited')) {
       mine.state = 'waiting';
       setTimeout(() => this.#flush(channel), 2000 + Math.random() * 3000);
     } else if (mine) {
