@@ -118,7 +118,9 @@ test('a resume appends what was missed, and counts what others said', () => {
   s.lose();
   s.time.pass(250);
   s.online();
-  assert.deepEqual(s.socket.sent[0], {type: 'join', channel: 'general', user: 'ada', device: 'id1', epoch: 'e1', seq: 3});
+  const {epoch, seq, ...more} = s.socket.sent[0];
+  assert.deepEqual([epoch, seq], ['e1', 3]);
+  assert.deepEqual(more, {type: 'join', channel: 'general', user: 'ada', device: 'id1'});
   s.hear(history('e1', 6, [4, message(5, {user: 'ada'}), 6], {after: 3}));
   assert.deepEqual(s.shown, range(1, 6));
   assert.deepEqual(s.general.missed, {after: 3, count: 2});
@@ -200,6 +202,18 @@ test('a message that is known is dropped; a hole is resumed', () => {
   assert.deepEqual(s.shown, range(1, 8));
 });
 
+test('what was asked for before a hole is asked for again', () => {
+  const s = stage().joined(20, true);
+  s.client.say('general', 'Hello');
+  s.client.older('general');
+  s.hear(live(22));
+  assert.deepEqual(s.own, ['Hello waiting']);
+  assert.equal(s.general.loading, false);
+  s.sent;
+  s.hear(history('e1', 22, [21, 22], {after: 20}));
+  assert.deepEqual(s.socket.sent.map((m) => m.id), ['id2']);
+});
+
 test('the answer to an older join is not taken for that to the newer one', () => {
   const s = stage().joined(3);
   s.client.leave('general');
@@ -208,6 +222,20 @@ test('the answer to an older join is not taken for that to the newer one', () =>
   assert.equal(s.general.joined, false);
   s.hear(history('e1', 4, [3, 4], {more: true}));
   assert.deepEqual(s.shown, [3, 4]);
+
+  const t = stage().joined(0);
+  t.client.leave('general');
+  t.client.join('general');
+  t.hear(history('e1', 1, [1], {after: 0}));
+  assert.deepEqual(t.shown, []);
+  t.hear({type: 'reload'}, history('e2', 1, [1], {more: false}));
+  assert.deepEqual(t.general.position, {epoch: 'e2', seq: 1});
+});
+
+test('a history that does not say what it is after replaces what is there', () => {
+  const s = stage().joined(3);
+  s.hear(history('e1', 60, [59, 60], {more: true}));
+  assert.deepEqual(s.shown, [59, 60]);
 });
 
 test('several channels are joined, each with its own position', () => {
@@ -263,6 +291,13 @@ test('without an ack it is sent again with the same id, in the same order', () =
   assert.deepEqual(s.socket.sent.map((m) => `${m.text} ${m.id}`), ['three id4', 'four id5']);
   assert.deepEqual(s.own, ['three sent', 'four sent']);
   assert.equal(s.general.missed, null);
+});
+
+test('what was acknowledged, and then lost with the history, is not waited for', () => {
+  const s = stage().joined(50);
+  s.client.say('general', 'Hello');
+  s.hear({type: 'ack', id: 'id2', seq: 51, time: 7}, {type: 'reload'}, history('e2', 2, [1, 2], {more: false}));
+  assert.deepEqual(s.own, []);
 });
 
 test('an ack of a repeat that is history already', () => {
@@ -415,6 +450,22 @@ test('already_joined and not_joined: it joins anew, and sends what it had', () =
   assert.deepEqual(s.sent, ['join 0']);
   s.hear(history('e1', 0, [], {after: 0}));
   assert.deepEqual(s.sent, ['message one', 'message two']);
+});
+
+test('an error that came too late does no harm', () => {
+  const s = stage().joined(3);
+  s.client.say('general', 'Hello');
+  s.hear(live(5));  // a hole
+  s.hear({type: 'error', code: 'bad_text', message: 'no', id: 'id2'});
+  s.hear({type: 'error', code: 'store_unavailable', message: 'later'}, history('e1', 5, [4, 5], {after: 3}));
+  s.hear({type: 'error', code: 'bad_name', message: 'no', channel: 'left'});
+  s.sent;
+  s.time.pass(5000);
+  assert.deepEqual(s.sent, []);
+  assert.equal(s.client.channels.size, 1);
+  assert.deepEqual(s.notices, []);
+  s.hear({type: 'error', code: 'bad_json', message: 'what?', channel: undefined});
+  assert.deepEqual(s.notices, ['what?']);
 });
 
 test('a message of an unknown type, or none at all, does no harm', () => {
@@ -595,6 +646,14 @@ test('pages come before what is there, once, until there are no more', () => {
   assert.deepEqual(s.sent, ['history 41'], 'there are no more');
 });
 
+test('what waits is found in a page, too', () => {
+  const s = stage().joined(100, true);
+  s.client.older('general');
+  s.client.say('general', 'Hello');
+  s.hear({...history('e1', undefined, [message(90, {user: 'ada', id: 'id2'})]), before: 91, more: true});
+  assert.deepEqual(s.own, []);
+});
+
 test('a page of another history, or from another place, is dropped', () => {
   const s = stage().joined(100, true);
   s.client.older('general');
@@ -688,7 +747,8 @@ test('unread is what others said behind the place that was read; it survives a r
 
 test('names and texts: what the server would refuse', () => {
   for (const name of ['ada', 'Ä 1', '👩‍💻', 'x'.repeat(64)]) assert.equal(nameFlaw('a name', name), '', name);
-  const flawed = ['', 'x'.repeat(65), ...[...'\n\u0007\u202e\u2066\u200b\ufeff\u00ad\u061c\u2028'].map((c) => `a${c}b`)];
+  const deceptive = [...'\n\u0007\u202e\u2066\u200b\ufeff\u00ad\u061c\u2028'].map((c) => `a${c}b`);
+  const flawed = ['', 'x'.repeat(65), ...deceptive];
   for (const name of flawed) assert.notEqual(nameFlaw('a name', name), '', JSON.stringify(name));
   assert.equal(textFlaw('\u202e anything else is a text'), '');
 });

@@ -86,6 +86,7 @@ export class Channel {
     this.messages.unshift(...messages);
     this.#paged += messages.length;
     this.more = more === true && messages.length > 0;
+    this.#arrived(messages);
   }
 
   /// Takes a message; what is known already is dropped. False if one before it is missing.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// A client of the chat that loses nothing; docs/chat.md is its protocol. No DOM, no dependency: for any page or program.
+// A client of the chat that loses nothing; docs/chat.md is its protocol. No DOM, no dependency: for any program.
 //
 //   const client = new Client({url: 'wss://example.org/ws', user: 'ada', channels: ['general'], changed: draw});
 //   client.start();
@@ -215,12 +215,12 @@ export class Client {
     // What does not continue what we have answers an older join of ours; that to the newer one comes.
     if ('after' in m && !channel.resume(m)) return;
     if (!('after' in m)) channel.replace(m);
-    channel.joined = true;
-    channel.joinAsked = null;
+    Object.assign(channel, {joined: true, joinAsked: null, joinAgain: null});
     this.#connection.proven();
   }
 
-  #refused({code, message, id, retry_ms: told}, channel) {
+  #refused({code, message, id, channel: name, retry_ms: told}, channel) {
+    if (name !== undefined && !channel) return;  // it was left
     const {now, random} = this.#env;
     const busy = code === 'store_unavailable' || code === 'rate_limited';
     const at = now() + (code === 'rate_limited' ? told ?? 1000 : again[0] + random() * (again[1] - again[0]));
@@ -240,8 +240,8 @@ export class Client {
       if (channel.loading) Object.assign(channel, {pageAsked: null, pageAgain: at});
     } else if (channel && busy) {
       Object.assign(channel, {joinAsked: null, joinAgain: at});
-    } else {
-      if (channel) this.channels.delete(channel.name);
+    } else if (id === undefined) {
+      if (channel) this.channels.delete(name);
       this.notice(message);
     }
   }

@@ -6,7 +6,8 @@ const outgoingMax = 100;
 ///
 /// Each is {id, text, time, state, tried, reason, seq, sentAt}. state: 'waiting' (for a connection, or its turn),
 /// 'sent', 'stored' (acknowledged; the message itself is to come) or 'failed' (for good: `reason`). `tried`: it was
-/// sent once, so that it may be stored although nobody told us. What has no ack is kept in `tab`, and survives a reload.
+/// sent once, so that it may be stored although nobody told us. What has no ack is kept in `tab`, and so survives a
+/// reload of the page.
 export class Outgoing {
   list = [];
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
-// The surroundings of a chat client as a test wants them: time that is told, a network of one's own, chance from a seed.
+// The surroundings of a chat client as a test wants them: time that is told, a network of its own, chance from a seed.
 
 /// Time that passes only when it is told to.
 export class VirtualTime {
   now = 0;
-  #timers = new Map();  // id -> {at, work}
+  #timers = new Map();  // id -> {id, at, work}
   #last = 0;
 
   setTimeout(work, ms) {
-    this.#timers.set(++this.#last, {at: this.now + ms, work});
-    return this.#last;
+    const id = ++this.#last;
+    this.#timers.set(id, {id, at: this.now + ms, work});
+    return id;
   }
 
   clearTimeout(id) {
@@ -21,12 +22,11 @@ export class VirtualTime {
     const end = this.now + ms;
     for (;;) {
       let next = null;
-      for (const [id, {at}] of this.#timers) if (at <= end && (next === null || at < this.#timers.get(next).at)) next = id;
-      if (next === null) break;
-      const {at, work} = this.#timers.get(next);
-      this.#timers.delete(next);
-      this.now = Math.max(this.now, at);
-      work();
+      for (const timer of this.#timers.values()) if (timer.at <= end && !(timer.at >= next?.at)) next = timer;
+      if (!next) break;
+      this.#timers.delete(next.id);
+      this.now = Math.max(this.now, next.at);
+      next.work();
     }
     this.now = end;
   }
