@@ -29,7 +29,7 @@ constexpr page_file files[] = {
 ${entries}};
 }  // namespace
 
-std::span<page_file const> page() { return files; }
+std::span<page_file const> page_files() { return files; }
 
 }  // namespace chat
 ")

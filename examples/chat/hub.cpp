@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "hub.hpp"
 
+#include <algorithm>
+
 namespace chat {
 
-using kind = output::kind;
-
-void hub::received(client_id who, std::string_view text) {
+void hub::received(client_id who, std::string_view text, std::int64_t now_us) {
+  now_us_ = now_us;
   auto const at = clients_.find(who);
   if (at == clients_.end()) return;  // already closed: this was on its way
   auto const handled = [&](auto const& request) { return handle(who, at->second, request); };
@@ -20,8 +21,19 @@ void hub::received_binary(client_id who) {
 void hub::disconnected(client_id who) {
   auto const at = clients_.find(who);
   if (at == clients_.end()) return;
-  for (auto const& [channel, as] : at->second.joined) part(at->second, channel);
+  while (!at->second.joined.empty()) part(who, at->second, std::string(at->second.joined.begin()->first));
   clients_.erase(at);
+}
+
+void hub::held(client_id who) {
+  if (auto const at = clients_.find(who); at != clients_.end()) at->second.held = true;
+}
+
+void hub::released(client_id who) {
+  auto const at = clients_.find(who);
+  if (at == clients_.end()) return;
+  at->second.held = false;
+  ask_next(at->second);
 }
 
 void hub::judge(client_id who, client& from, std::optional<fault> const& wrong) {
@@ -29,95 +41,369 @@ void hub::judge(client_id who, client& from, std::optional<fault> const& wrong) 
     from.invalid_in_a_row = 0;
     return;
   }
-  emit(kind::send, who, {}, error_text(*wrong));
-  if (++from.invalid_in_a_row < invalid_in_a_row_max) return;
-  emit(kind::close, who, {}, "10 invalid messages in a row", 1008);
+  outputs_.push_back(to_client{who, error_text(*wrong)});
+  if (wrong->retry_ms > 0 && ++from.limited_in_a_row == limited_in_a_row_max) {
+    outputs_.push_back(close_client{who, 4429, std::to_string(wrong->retry_ms)});
+  } else if (wrong->retry_ms == 0 && ++from.invalid_in_a_row == invalid_in_a_row_max) {
+    outputs_.push_back(close_client{who, 1008, "10 invalid messages in a row"});
+  } else {
+    return;
+  }
   disconnected(who);
 }
 
+/// Counts one more message of a connection and a user, if both may send it now.
+std::optional<fault> hub::take(client& from, std::string const& user, std::string const& channel,
+                               std::string const& id) {
+  auto& theirs = used_by_[user];
+  auto const wait = std::max(from.used.wait(allowed_, now_us_), theirs.wait(allowed_, now_us_));
+  if (wait > 0) return fault{"rate_limited", "slow down, and send it again", channel, id, wait / 1000 + 1};
+  from.limited_in_a_row = 0;
+  from.used.take(allowed_, now_us_);
+  theirs.take(allowed_, now_us_);
+  if (used_by_.size() > 2 * clients_.size() + 64)
+    std::erase_if(used_by_, [this](auto const& each) { return each.second.rested(now_us_); });
+  return std::nullopt;
+}
+
+// Requests.
+
+static fault not_joined(std::string const& channel, std::string const& id = {}) {
+  return {"not_joined", "join this channel first", channel, id};
+}
+
 std::optional<fault> hub::handle(client_id who, client& from, join const& request) {
-  auto const& channel = request.channel;
-  if (from.joined.contains(channel)) return fault{"already_joined", "you are in this channel", channel, {}};
+  auto const& name = request.channel;
+  if (from.joined.contains(name)) return fault{"already_joined", "you are in this channel", name, {}};
   if (from.joined.size() == channels_per_client_max)
-    return fault{"too_many_channels", "leave another channel first", channel, {}};
-
-  auto read = store_.history(channel, history_messages);
-  if (auto const* const error = std::get_if<store_error>(&read)) {
-    emit(kind::report, 0, {}, error->sentence);
-    unavailable(who, channel, {});
-    return std::nullopt;
+    return fault{"too_many_channels", "leave another channel first", name, {}};
+  if (from.reads.size() >= reads_per_client_max) return unavailable(who, name), std::nullopt;
+  from.joined[name] = {request.user, request.device};
+  ++channels_[name].members;
+  auto what = join_anew(who, name);
+  if (!request.epoch.empty()) {
+    what.epoch = request.epoch;
+    what.read = {read_request::from::after, 0, name, request.seq, missed_messages_max + 1};
   }
-  auto& last = std::get<past>(read);
-  std::size_t bytes = 0;
-  auto oldest = last.messages.end();
-  while (oldest != last.messages.begin() && (bytes += std::prev(oldest)->text.size()) <= history_bytes) --oldest;
-  last.messages.erase(last.messages.begin(), oldest);
-
-  // What waits in the batch is not in this history: it is published after the commit, also to this client.
-  from.joined[channel] = {request.user, request.device};
-  ++present_[channel][request.user];
-  changed_.insert(channel);
-  emit(kind::subscribe, who, channel, {});
-  emit(kind::send, who, {}, history_text(channel, last));
+  ask(std::move(what));
   return std::nullopt;
 }
 
 std::optional<fault> hub::handle(client_id who, client& from, leave const& request) {
-  if (!from.joined.contains(request.channel))
-    return fault{"not_joined", "you are not in this channel", request.channel, {}};
-  emit(kind::unsubscribe, who, request.channel, {});
-  part(from, request.channel);
-  from.joined.erase(request.channel);
+  if (!from.joined.contains(request.channel)) return not_joined(request.channel);
+  part(who, from, request.channel);
   return std::nullopt;
 }
 
 std::optional<fault> hub::handle(client_id who, client& from, message const& request) {
   auto const as = from.joined.find(request.channel);
-  if (as == from.joined.end()) return fault{"not_joined", "join this channel first", request.channel, request.id};
+  if (as == from.joined.end()) return not_joined(request.channel, request.id);
+  if (auto const wrong = take(from, as->second.user, request.channel, request.id)) return wrong;
+  if (waiting_.size() == waiting_messages_max) return unavailable(who, request.channel, request.id), std::nullopt;
   auto id = request.id.empty() ? id_prefix_ + "-" + std::to_string(++ids_made_) : request.id;
-  batch_.push_back({request.channel, as->second.user, as->second.device, std::move(id), request.text});
-  senders_.push_back(who);
+  auto const& [user, device, joining] = as->second;
+  waiting_.push_back({who, {request.channel, user, device, std::move(id), request.text}});
   return std::nullopt;
 }
 
-/// Takes one connection's user off a channel's list.
-void hub::part(client const& from, std::string const& channel) {
-  auto& users = present_[channel];
-  auto const user = users.find(from.joined.at(channel).user);
-  if (--user->second == 0) users.erase(user);
-  changed_.insert(channel);
+std::optional<fault> hub::handle(client_id who, client& from, history const& request) {
+  if (!from.joined.contains(request.channel)) return not_joined(request.channel);
+  if (from.reads.size() >= reads_per_client_max) return unavailable(who, request.channel), std::nullopt;
+  ask({job::purpose::page, who, {read_request::from::before, 0, request.channel, request.before, request.limit}});
+  return std::nullopt;
 }
 
-void hub::commit(std::int64_t now_ms) {
-  auto const batch = std::exchange(batch_, {});
-  auto const senders = std::exchange(senders_, {});
-  auto const stored = batch.empty() ? std::vector<receipt>() : store_.append(batch, now_ms);
-  auto const* const error = std::get_if<store_error>(&stored);
-  if (error != nullptr) emit(kind::report, 0, {}, error->sentence);
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    auto const& m = batch[i];
-    if (error != nullptr) {
-      unavailable(senders[i], m.channel, m.id);
-      continue;
-    }
-    auto const& got = std::get<0>(stored)[i];
-    emit(kind::send, senders[i], {}, ack_text(m.channel, m.id, got));
-    if (got.what == receipt::outcome::stored)
-      emit(kind::publish, 0, m.channel, message_text(m.channel, {m.user, m.id, m.text, got.seq, got.time}));
+std::optional<fault> hub::handle(client_id who, client& from, typing const& request) {
+  auto const as = from.joined.find(request.channel);
+  if (as == from.joined.end()) return not_joined(request.channel);
+  auto const& user = as->second.user;
+  if (auto const wrong = take(from, user, request.channel, {})) return wrong;
+  outputs_.push_back(to_channel{request.channel, typing_text(request.channel, user), "typing " + user, who});
+  return std::nullopt;
+}
+
+std::optional<fault> hub::handle(client_id who, client&, ping const&) {
+  outputs_.push_back(to_client{who, pong_text()});
+  return std::nullopt;
+}
+
+/// Takes a connection out of a channel.
+void hub::part(client_id who, client& from, std::string const& name) {
+  auto& in = channels_.at(name);
+  auto const as = from.joined.find(name);
+  if (as->second.joining == 0) {
+    outputs_.push_back(unsubscribe{who, name});
+    auto const user = in.present.find(as->second.user);
+    if (--user->second == 0) in.present.erase(user);
+    changed_.insert(name);
   }
-  for (auto const& channel : std::exchange(changed_, {})) {
-    std::vector<std::string> users;
-    for (auto const& [user, connections] : present_[channel]) users.push_back(user);
-    if (users.empty())
-      present_.erase(channel);  // and nobody is there to be told
-    else
-      emit(kind::publish, 0, channel, presence_text(channel, users));
-  }
+  from.joined.erase(as);
+  --in.members;
+  tidy(name);
 }
 
 void hub::unavailable(client_id who, std::string const& channel, std::string const& id) {
   fault const again{"store_unavailable", "this could not be stored or read; send it again later", channel, id};
-  emit(kind::send, who, {}, error_text(again));
+  outputs_.push_back(to_client{who, error_text(again)});
+}
+
+void hub::tell_presence() {
+  for (auto const& name : std::exchange(changed_, {}))
+    if (auto const* const in = find(name); in != nullptr && !in->present.empty())
+      outputs_.push_back(to_channel{name, presence_text(name, in->present), "presence"});
+}
+
+// Storing.
+
+void hub::flush(std::int64_t now_ms) {
+  if (!pending()) return;
+  auto batch = std::make_shared<std::vector<new_message>>();
+  while (!waiting_.empty() && batch->size() < batch_messages_max) {
+    senders_.push_back(waiting_.front().first);
+    batch->push_back(std::move(waiting_.front().second));
+    waiting_.pop_front();
+  }
+  in_flight_ = {++last_ticket_, std::move(batch), now_ms};
+  outputs_.push_back(in_flight_);
+}
+
+void hub::answered(answer from_store) {
+  auto const* const error = std::get_if<store_error>(&from_store.what);
+  if (error != nullptr && error->sentence != reported_) outputs_.push_back(report{error->sentence});
+  reported_ = error != nullptr ? error->sentence : "";
+  if (from_store.to == in_flight_.number)
+    return error != nullptr ? not_stored() : stored(std::get<std::vector<receipt>>(from_store.what));
+  auto const at = reading_.find(from_store.to);
+  if (at == reading_.end()) return;
+  job const what = std::move(at->second);
+  reading_.erase(at);
+  auto& in = channels_.at(what.read.channel);  // which is not forgotten while something of it is read
+  --in.reading;
+  error != nullptr ? not_read(what, in) : was_read(what, in, std::get<page>(from_store.what));
+  tidy(what.read.channel);
+  auto const who = clients_.find(what.who);
+  if (what.why == job::purpose::catch_up || who == clients_.end()) return;
+  who->second.reading = false;
+  ask_next(who->second);
+}
+
+void hub::stored(std::vector<receipt> const& receipts) {
+  auto const batch = std::exchange(in_flight_, {}).batch;
+  auto const senders = std::exchange(senders_, {});
+  for (std::size_t i = 0; i < receipts.size(); ++i) {
+    auto const& m = (*batch)[i];
+    auto const& got = receipts[i];
+    outputs_.push_back(to_client{senders[i], ack_text(m.channel, m.id, got)});
+    auto* const in = find(m.channel);
+    if (in == nullptr) continue;  // nobody is there any more
+    if (!in->epoch.empty() && in->epoch != got.epoch) start_anew(m.channel, *in);
+    in->known = std::max(in->known, got.seq);
+    // A repeat is not published again; advance() sees to it that the first one was.
+    if (got.what == receipt::outcome::stored) keep(m.channel, *in, {m.user, m.id, m.text, got.seq, got.time});
+    advance(m.channel, *in);
+    tidy(m.channel);
+  }
+}
+
+/// Nobody knows what became of the batch: the channels look for what is new in them.
+void hub::not_stored() {
+  auto const batch = std::exchange(in_flight_, {}).batch;
+  auto const senders = std::exchange(senders_, {});
+  for (std::size_t i = 0; i < batch->size(); ++i) {
+    auto const& m = (*batch)[i];
+    unavailable(senders[i], m.channel, m.id);
+    if (find(m.channel) != nullptr) behind_.insert(m.channel);
+  }
+}
+
+// Reading.
+
+void hub::ask(job what) {
+  auto& from = clients_.at(what.who);
+  what.read.number = ++last_ticket_;
+  if (what.why == job::purpose::join) from.joined.at(what.read.channel).joining = what.read.number;
+  from.reads.push_back(std::move(what));
+  ask_next(from);
+}
+
+/// Gives the store the next read of a client that has none with it.
+void hub::ask_next(client& from) {
+  while (!from.reading && !from.held && !from.reads.empty()) {
+    auto what = std::move(from.reads.front());
+    from.reads.pop_front();
+    if (!is_wanted(what)) continue;
+    from.reading = true;
+    submit(std::move(what));
+  }
+}
+
+/// Whether the client is still there, and still in the channel or about to join it by this very read.
+bool hub::is_wanted(job const& what) const {
+  auto const who = clients_.find(what.who);
+  if (who == clients_.end()) return false;
+  auto const as = who->second.joined.find(what.read.channel);
+  return as != who->second.joined.end() && (what.why == job::purpose::page || as->second.joining == what.read.number);
+}
+
+void hub::submit(job what) {
+  auto& in = channels_.at(what.read.channel);
+  ++in.reading;
+  what.position = in.position;
+  outputs_.push_back(what.read);
+  reading_.emplace(what.read.number, std::move(what));
+}
+
+void hub::not_read(job const& what, channel_state& in) {
+  auto const& name = what.read.channel;
+  if (what.why == job::purpose::catch_up) {
+    in.catching_up = false;
+    behind_.insert(name);
+  } else if (is_wanted(what)) {
+    if (what.why == job::purpose::join) {
+      clients_.at(what.who).joined.erase(name);
+      --in.members;
+    }
+    unavailable(what.who, name);
+  }
+}
+
+void hub::was_read(job const& what, channel_state& in, page& found) {
+  auto const& name = what.read.channel;
+  bool const is_other = found.epoch != in.epoch || found.newest < what.position;
+  if (!in.epoch.empty() && is_other) start_anew(name, in);  // the history was lost or restored
+  if (what.why == job::purpose::join) return joined(what, in, found);
+  if (what.why == job::purpose::page) {
+    trim(found);
+    if (is_wanted(what)) outputs_.push_back(to_client{what.who, history_text(what.read, found)});
+    return;
+  }
+  in.catching_up = false;
+  if (in.epoch.empty()) return;
+  in.known = std::max(in.known, found.newest);
+  for (auto const& m : found.messages) keep(name, in, m);
+  if (in.known > in.position && !in.kept.contains(in.position + 1)) return start_anew(name, in);
+  advance(name, in);
+}
+
+/// Leaves the newest ones, and at least one.
+void hub::trim(page& found) {
+  std::size_t bytes = 0;
+  auto oldest = found.messages.end();
+  while (oldest != found.messages.begin() && (bytes += std::prev(oldest)->text.size()) <= page_bytes) --oldest;
+  if (oldest == found.messages.begin()) return;
+  found.messages.erase(found.messages.begin(), oldest);
+  found.more = true;
+}
+
+// Joining, and the order of what is published.
+
+void hub::joined(job const& what, channel_state& in, page& found) {
+  if (!is_wanted(what)) return;
+  auto const& name = what.read.channel;
+  if (what.read.what == read_request::from::newest) {
+    trim(found);
+  } else if (!continues(what, found)) {
+    outputs_.push_back(to_client{what.who, reload_text(name)});
+    return ask(join_anew(what.who, name));
+  }
+  if (in.epoch.empty()) {
+    in.epoch = found.epoch;
+    in.position = found.newest;
+  }
+  in.known = std::max(in.known, found.newest);
+  for (auto const& m : found.messages)
+    if (m.seq > in.position) keep(name, in, m);
+  advance(name, in);
+  enter(what, in, found);
+}
+
+/// Whether a page has all that a client has missed, and not too much.
+bool hub::continues(job const& what, page const& found) {
+  std::size_t bytes = 0;
+  for (auto const& m : found.messages) bytes += m.text.size();
+  auto const missed = found.newest - what.read.seq;
+  return found.epoch == what.epoch && missed == static_cast<std::int64_t>(found.messages.size()) &&
+         found.messages.size() <= missed_messages_max && bytes <= missed_bytes_max;
+}
+
+/// Keeps a message until it can be published, and while somebody may need it who is joining.
+void hub::keep(std::string const& name, channel_state& in, stored_message const& m) {
+  in.kept.emplace(m.seq, message_text(name, m));
+  if (in.kept.size() <= kept_messages_max) return;
+  // Who needs it has to read it.
+  in.kept.erase(in.kept.begin()->first <= in.position ? in.kept.begin() : std::prev(in.kept.end()));
+}
+
+/// Publishes what is next, and asks for it if it is stored.
+void hub::advance(std::string const& name, channel_state& in) {
+  if (in.epoch.empty()) return;
+  for (auto next = in.kept.find(in.position + 1); next != in.kept.end() && next->first == in.position + 1; ++next) {
+    outputs_.push_back(to_channel{name, next->second});
+    ++in.position;
+  }
+  if (in.known > in.position) catch_up(name, in);
+}
+
+/// Sends a page, and what was published since it was read; then the client is one of those who get what is published.
+/// Where the page is ahead of them, or something was not kept, it is read again.
+void hub::enter(job const& what, channel_state& in, page const& found) {
+  auto const& name = what.read.channel;
+  auto const begin = in.kept.upper_bound(found.newest);
+  auto const end = in.kept.upper_bound(in.position);
+  if (found.newest > in.position || std::distance(begin, end) != in.position - found.newest) return ask(what);
+  outputs_.push_back(to_client{what.who, history_text(what.read, found)});
+  for (auto each = begin; each != end; ++each) outputs_.push_back(to_client{what.who, each->second});
+  outputs_.push_back(subscribe{what.who, name});
+  auto& as = clients_.at(what.who).joined.at(name);
+  as.joining = 0;
+  ++in.present[as.user];
+  changed_.insert(name);
+  outputs_.push_back(to_client{what.who, presence_text(name, in.present)});
+}
+
+void hub::catch_up() {
+  for (auto const& name : std::exchange(behind_, {}))
+    if (auto* const in = find(name)) catch_up(name, *in);
+}
+
+/// Reads what was stored but not published: somebody else has stored it, or nobody knew that it was stored.
+void hub::catch_up(std::string const& name, channel_state& in) {
+  if (in.epoch.empty() || in.catching_up) return;
+  in.catching_up = true;
+  read_request const after{read_request::from::after, ++last_ticket_, name, in.position, missed_messages_max};
+  submit({.why = job::purpose::catch_up, .read = after});
+}
+
+/// The history is not the one that was published: everybody has to load it anew.
+void hub::start_anew(std::string const& name, channel_state& in) {
+  in.epoch.clear();
+  in.position = in.known = 0;
+  in.kept.clear();
+  in.present.clear();
+  for (auto const& [who, each] : clients_) {
+    auto const as = each.joined.find(name);
+    if (as == each.joined.end() || as->second.joining != 0) continue;
+    outputs_.push_back(unsubscribe{who, name});
+    outputs_.push_back(to_client{who, reload_text(name)});
+    ask(join_anew(who, name));
+  }
+}
+
+hub::job hub::join_anew(client_id who, std::string const& name) {
+  return {.who = who, .read = {.channel = name, .limit = page_messages}};
+}
+
+hub::channel_state* hub::find(std::string const& name) {
+  auto const at = channels_.find(name);
+  return at == channels_.end() ? nullptr : &at->second;
+}
+
+/// Forgets what nobody needs who is joining, and a channel where nobody is.
+void hub::tidy(std::string const& name) {
+  auto& in = channels_.at(name);
+  if (in.reading > 0) return;
+  in.kept.erase(in.kept.begin(), in.kept.upper_bound(in.position));
+  if (in.members == 0) channels_.erase(name);
 }
 
 }  // namespace chat

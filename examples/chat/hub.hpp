@@ -1,85 +1,181 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
-#include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "protocol.hpp"
+#include "rate.hpp"
 #include "store.hpp"
 
 namespace chat {
 
 using client_id = std::uint64_t;
 
-/// Something that the hub wants done. Do them in order.
-struct output {
-  enum class kind { send, publish, subscribe, unsubscribe, close, report } what;  ///< a report is for the operator
-  client_id client = 0;
-  std::string channel;     ///< of publish, subscribe, unsubscribe
-  std::string text;        ///< of send, publish, report; the reason of a close
-  std::uint16_t code = 0;  ///< of close
+// What the hub wants done.
+struct to_client {
+  client_id client;
+  std::string text;
 };
+/// To all who are subscribed to a channel. What has a key may be replaced by a newer text with the same key.
+struct to_channel {
+  std::string channel, text;
+  std::string key{};
+  client_id but = 0;  ///< who knows it already
+};
+struct subscribe {
+  client_id client;
+  std::string channel;
+};
+struct unsubscribe {
+  client_id client;
+  std::string channel;
+};
+struct close_client {
+  client_id client;
+  std::uint16_t code;
+  std::string reason;
+};
+struct report {
+  std::string sentence;  ///< for the operator
+};
+using output =
+    std::variant<to_client, to_channel, subscribe, unsubscribe, close_client, report, append_request, read_request>;
 
-/// The chat without any I/O: tell it who came, what they said and who went, and do what take_outputs() gives.
+/// The chat without any I/O: tell it who came, what they said, who went and what the store answered, and do what
+/// take_outputs() gives, in its order.
 ///
-/// Messages wait in a batch until commit(), which the caller runs once per turn of its loop: one transaction for all
-/// of them, and only after it the acks and deliveries. So nobody sees what a crash could take back.
+/// Messages wait until flush(), which the caller runs once per turn of its loop, and while another batch is being
+/// stored: so one transaction serves many. They are acknowledged and delivered when the store has answered.
 class hub {
  public:
-  static constexpr std::size_t history_messages = 50;
-  static constexpr std::size_t history_bytes = 256 * 1024;  ///< of text; the newest message is always in
+  static constexpr std::size_t page_messages = 50;
+  static constexpr std::size_t page_bytes = 256 * 1024;  ///< of text; one message is always in
+  static constexpr std::size_t missed_messages_max = 300;
+  static constexpr std::size_t missed_bytes_max = 512 * 1024;
   static constexpr std::size_t channels_per_client_max = 128;
+  static constexpr std::size_t reads_per_client_max = 256;  ///< that wait; one at a time is with the store
+  static constexpr std::size_t batch_messages_max = 512;
+  static constexpr std::size_t waiting_messages_max = 8192;  ///< for the next batches
+  static constexpr std::size_t kept_messages_max = 1024;     ///< of a channel, for who is joining it
   static constexpr int invalid_in_a_row_max = 10;
+  static constexpr int limited_in_a_row_max = 40;
 
-  /// Uses `truth`, which must live longer. Ids for messages without one begin with `id_prefix`: it must be unique.
-  hub(store& truth, std::string id_prefix) : store_(truth), id_prefix_(std::move(id_prefix)) {}
+  /// Ids for messages without one begin with `id_prefix`: it must be unique. `allowed` are messages and typings of a
+  /// connection, and of a user.
+  explicit hub(std::string id_prefix, rate allowed = {}) : id_prefix_(std::move(id_prefix)), allowed_(allowed) {}
 
   void connected(client_id who) { clients_.try_emplace(who); }
-  void received(client_id who, std::string_view text);
+  void received(client_id who, std::string_view text, std::int64_t now_us);
   void received_binary(client_id who);
   void disconnected(client_id who);
 
-  /// True: run commit() at the end of this turn.
-  [[nodiscard]] bool pending() const { return !batch_.empty() || !changed_.empty(); }
-  void commit(std::int64_t now_ms);
+  /// Much waits to be sent to this client: nothing is read for it from the store until released().
+  void held(client_id who);
+  void released(client_id who);
+
+  /// True: run flush() at the end of this turn.
+  [[nodiscard]] bool pending() const { return !waiting_.empty() && in_flight_.number == 0; }
+  void flush(std::int64_t now_ms);
+  void answered(answer from_store);
+
+  /// True: run catch_up() after a while, because reading what a channel is behind has failed.
+  [[nodiscard]] bool is_behind() const { return !behind_.empty(); }
+  void catch_up();
+
+  /// True: run tell_presence() after a while, so that many changes are told together.
+  [[nodiscard]] bool presence_changed() const { return !changed_.empty(); }
+  void tell_presence();
 
   [[nodiscard]] std::vector<output> take_outputs() { return std::exchange(outputs_, {}); }
 
  private:
-  struct identity {
+  struct membership {
     std::string user, device;
+    ticket joining = 0;  ///< its read; 0: it is live, and gets what is published
+  };
+  /// What is to be read from the store, and why.
+  struct job {
+    enum class purpose { join, page, catch_up } why = purpose::join;
+    client_id who = 0;
+    read_request read{};
+    std::string epoch{};        ///< what a client that resumes has; empty: nothing
+    std::int64_t position = 0;  ///< of the channel when the store was asked
   };
   struct client {
-    std::map<std::string, identity> joined;
+    std::map<std::string, membership> joined;
+    std::deque<job> reads;  ///< that wait
+    bool reading = false;   ///< one is with the store
+    bool held = false;
     int invalid_in_a_row = 0;
+    int limited_in_a_row = 0;
+    rate_meter used{};
+  };
+  /// A channel that somebody is in, or about to join. What is published there has the numbers 1, 2, 3, ...
+  struct channel_state {
+    std::string epoch{};                           ///< empty: nothing was read yet, and nothing is published
+    std::int64_t position = 0;                     ///< the seq that was published last
+    std::int64_t known = 0;                        ///< the last one that the store has for sure
+    std::map<std::int64_t, std::string> kept{};    ///< by seq: later ones, and those that who is joining may need
+    std::map<std::string, std::size_t> present{};  ///< user -> on how many connections
+    std::size_t members = 0;                       ///< connections that have joined, or are about to
+    std::size_t reading = 0;                       ///< how much of it is asked of the store
+    bool catching_up = false;                      ///< a part of that
   };
 
   std::optional<fault> handle(client_id who, client& from, join const& request);
   std::optional<fault> handle(client_id who, client& from, leave const& request);
   std::optional<fault> handle(client_id who, client& from, message const& request);
+  std::optional<fault> handle(client_id who, client& from, history const& request);
+  std::optional<fault> handle(client_id who, client& from, typing const& request);
+  std::optional<fault> handle(client_id who, client& from, ping const& request);
   std::optional<fault> handle(client_id, client&, fault const& wrong) { return wrong; }
-
+  std::optional<fault> take(client& from, std::string const& user, std::string const& channel, std::string const& id);
   void judge(client_id who, client& from, std::optional<fault> const& wrong);
-  void part(client const& from, std::string const& channel);
-  void unavailable(client_id who, std::string const& channel, std::string const& id);
-  void emit(output::kind what, client_id who, std::string channel, std::string text, std::uint16_t code = 0) {
-    outputs_.push_back({what, who, std::move(channel), std::move(text), code});
-  }
+  void part(client_id who, client& from, std::string const& name);
+  void unavailable(client_id who, std::string const& channel, std::string const& id = {});
 
-  store& store_;
+  void stored(std::vector<receipt> const& receipts);
+  void not_stored();
+
+  void ask(job what);
+  void ask_next(client& from);
+  bool is_wanted(job const& what) const;
+  void submit(job what);
+  void not_read(job const& what, channel_state& in);
+  void was_read(job const& what, channel_state& in, page& found);
+  static void trim(page& found);
+
+  void joined(job const& what, channel_state& in, page& found);
+  static bool continues(job const& what, page const& found);
+  void keep(std::string const& name, channel_state& in, stored_message const& m);
+  void advance(std::string const& name, channel_state& in);
+  void enter(job const& what, channel_state& in, page const& found);
+  void catch_up(std::string const& name, channel_state& in);
+  void start_anew(std::string const& name, channel_state& in);
+  static job join_anew(client_id who, std::string const& name);
+  channel_state* find(std::string const& name);
+  void tidy(std::string const& name);
+
   std::string id_prefix_;
+  rate allowed_;
+  std::int64_t now_us_ = 0;
+  std::map<std::string, rate_meter> used_by_;  // users
   std::uint64_t ids_made_ = 0;
+  ticket last_ticket_ = 0;
   std::map<client_id, client> clients_;
-  std::map<std::string, std::map<std::string, std::size_t>> present_;  // channel -> user -> on how many connections
-  std::set<std::string> changed_;                                      // channels whose presence is to be told
-  std::vector<new_message> batch_;
-  std::vector<client_id> senders_;  // of the batch, in its order
+  std::map<std::string, channel_state> channels_;
+  std::map<ticket, job> reading_;
+  std::deque<std::pair<client_id, new_message>> waiting_;
+  append_request in_flight_{};      // number 0: none
+  std::vector<client_id> senders_;  // of the batch in flight, in its order
+  std::set<std::string> changed_;   // channels whose presence is to be told
+  std::set<std::string> behind_;    // channels that could not catch up
+  std::string reported_;            // what the store failed with last, empty if it works
   std::vector<output> outputs_;
 };
 

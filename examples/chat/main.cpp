@@ -12,28 +12,34 @@ int main(int argc, char** argv) {
   };
   std::string host = "127.0.0.1";
   std::uint64_t port = 8080;
+  std::uint64_t rate = 20;
   std::string where = "sqlite:chat.db";
+  bool check = false;
   command_line::program const program{"chat_server", "A chat for the browser, with its page, channels and history."};
   command_line::flag const flags[] = {
       {"--host", "HOST", &host, "address to listen on (127.0.0.1)"},
       {"--port", "PORT", command_line::number{&port, 0, 65535}, "port, 0 for any free one (8080)"},
-      {"--store", "STORE", &where, "sqlite:FILE, or memory: which forgets all at the end (sqlite:chat.db)"},
+      {"--store", "STORE", &where, "sqlite:FILE, postgres://..., or memory: which forgets all (sqlite:chat.db)"},
+      {"--rate", "N", command_line::number{&rate, 0, 1'000'000}, "messages a second of each user, 0 for any (20)"},
+      {"--check-config", "", &check, "say whether the store can be used and the port is free, and end"},
   };
   auto const outcome = command_line::parse(argc, argv, program, flags);
   if (outcome != command_line::outcome::run) return outcome == command_line::outcome::help ? 0 : 2;
-  if (where != "memory:" && (!where.starts_with("sqlite:") || where == "sqlite:"))
-    return fail(2, "there is no store '" + where + "': use --store sqlite:FILE or --store memory:");
-
-  auto opened = chat::open_store(where);
-  if (auto const* const error = std::get_if<chat::store_error>(&opened)) return fail(1, error->sentence);
-  if (where == "memory:") std::fputs("chat_server: memory: keeps nothing when the program ends\n", stderr);
+  if (auto const flaw = chat::name_flaw(where)) return fail(2, flaw->sentence);
   process::raise_descriptor_limit();
 
-  chat::server server(*std::get<0>(opened));
+  chat::server server({.per_second = static_cast<std::int64_t>(rate), .burst = static_cast<std::int64_t>(2 * rate)});
+  if (auto const error = server.open(where)) return fail(1, error->sentence);
+  if (where == "memory:" && !check) std::fputs("chat_server: memory: keeps nothing when the program ends\n", stderr);
   auto const at = server.listen(host, static_cast<std::uint16_t>(port));
   if (!at)
     return fail(1, "cannot listen on " + host + " port " + std::to_string(port) + " (" + describe(at.error).c_str() +
                        "): choose another with --port or --host");
+  if (check) {
+    if (auto const error = server.check()) return fail(1, error->sentence);
+    std::printf("the store works, and %s is free\n", text(at.address).c_str());
+    return 0;
+  }
   process::stopping_signals const stopping(server);
   std::printf("listening on http://%s\n", text(at.address).c_str());
   std::fflush(stdout);

@@ -12,6 +12,6 @@ struct page_file {
   std::span<unsigned char const> body;
 };
 
-[[nodiscard]] std::span<page_file const> page();
+[[nodiscard]] std::span<page_file const> page_files();
 
 }  // namespace chat

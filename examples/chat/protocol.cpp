@@ -9,6 +9,7 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+constexpr std::int64_t number_max = (std::int64_t{1} << 53) - 1;  // what JavaScript can count to
 constexpr int depth_max = 2;  // requests are flat; what is nested deeper is skipped, not built
 
 /// Reads a code point of valid UTF-8 and moves past it.
@@ -38,6 +39,7 @@ std::string_view name_flaw(std::string_view name) {
 
 std::string_view text_flaw(std::string_view text) {
   if (text.find_first_not_of(" \t\r\n") == text.npos) return "must not be empty";
+  if (text.find('\0') != text.npos) return "contains U+0000";
   return text.size() > text_bytes_max ? "has more than 16384 bytes" : "";
 }
 
@@ -52,6 +54,18 @@ class fields {
   std::string text() { return take("text", "bad_text", text_flaw); }
   std::string name(char const* field) { return take(field, "bad_name", name_flaw); }
   std::string optional_name(char const* field) { return from_.contains(field) ? name(field) : ""; }
+
+  std::int64_t number(char const* field, std::int64_t min, std::int64_t max) {
+    auto const at = from_.find(field);
+    if (at == from_.end()) return fail("bad_message", field, "is missing"), 0;
+    bool const whole = at->is_number_integer() && !(at->is_number_unsigned() && at->get<std::uint64_t>() > INT64_MAX);
+    auto const value = whole ? at->get<std::int64_t>() : -1;
+    if (value >= min && value <= max) return value;
+    return fail("bad_message", field,
+                "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max)),
+           0;
+  }
+  bool has(char const* field) const { return from_.contains(field); }
 
   void fail(char const* code, std::string const& field, std::string_view flaw) {
     if (wrong_.code.empty()) wrong_ = {code, "\"" + field + "\" " + std::string(flaw), wrong_.channel, wrong_.id};
@@ -92,10 +106,22 @@ client_message parse(std::string_view text) {
 
   fields from(request);
   auto const type = from.type();
-  if (type == "join") return from.give(join{from.name("channel"), from.name("user"), from.optional_name("device")});
+  if (type == "join") {
+    join what{from.name("channel"), from.name("user"), from.optional_name("device"), from.optional_name("epoch")};
+    if (from.has("epoch") || from.has("seq")) what.seq = from.number("seq", 0, number_max);
+    if (from.has("seq") && !from.has("epoch")) from.fail("bad_message", "epoch", "is missing");
+    return from.give(std::move(what));
+  }
   if (type == "leave") return from.give(leave{from.name("channel")});
   if (type == "message") return from.give(message{from.name("channel"), from.text(), from.optional_name("id")});
-  from.fail("unknown_type", "type", "must be join, leave or message");
+  if (type == "history") {
+    history what{from.name("channel"), from.number("before", 1, number_max)};
+    if (from.has("limit")) what.limit = static_cast<std::size_t>(from.number("limit", 1, page_limit_max));
+    return from.give(std::move(what));
+  }
+  if (type == "typing") return from.give(typing{from.name("channel")});
+  if (type == "ping") return from.give(ping{});
+  from.fail("unknown_type", "type", "must be join, leave, message, history, typing or ping");
   return from.give(fault{});
 }
 
@@ -105,24 +131,43 @@ std::string message_text(std::string const& channel, stored_message const& m) {
   return dump(text);
 }
 
-std::string history_text(std::string const& channel, past const& last) {
+std::string history_text(read_request const& asked, page const& found) {
+  using enum read_request::from;
+  json text = {{"type", "history"}, {"channel", asked.channel}, {"epoch", found.epoch}};
+  if (asked.what == after) text["after"] = asked.seq;
+  if (asked.what == before) text["before"] = asked.seq;
+  if (asked.what != before) text["seq"] = found.newest;
+  if (asked.what != after) text["more"] = found.more;
   json all = json::array();
-  for (auto const& m : last.messages) all.push_back(to_json(m));
-  return dump({{"type", "history"}, {"channel", channel}, {"epoch", last.epoch}, {"messages", std::move(all)}});
+  for (auto const& m : found.messages) all.push_back(to_json(m));
+  text["messages"] = std::move(all);
+  return dump(text);
 }
 
-std::string presence_text(std::string const& channel, std::vector<std::string> const& users) {
-  return dump({{"type", "presence"}, {"channel", channel}, {"users", users}});
+std::string reload_text(std::string const& channel) { return dump({{"type", "reload"}, {"channel", channel}}); }
+
+std::string presence_text(std::string const& channel, std::map<std::string, std::size_t> const& users) {
+  json names = json::array();
+  for (auto each = users.begin(); each != users.end() && names.size() < users_told_max; ++each)
+    names.push_back(each->first);
+  return dump({{"type", "presence"}, {"channel", channel}, {"users", std::move(names)}, {"count", users.size()}});
 }
 
 std::string ack_text(std::string const& channel, std::string const& id, receipt const& stored) {
   return dump({{"type", "ack"}, {"channel", channel}, {"id", id}, {"seq", stored.seq}, {"time", stored.time}});
 }
 
+std::string typing_text(std::string const& channel, std::string const& user) {
+  return dump({{"type", "typing"}, {"channel", channel}, {"user", user}});
+}
+
+std::string pong_text() { return R"({"type":"pong"})"; }
+
 std::string error_text(fault const& what) {
   json text = {{"type", "error"}, {"code", what.code}, {"message", what.message}};
   if (!what.channel.empty()) text["channel"] = what.channel;
   if (!what.id.empty()) text["id"] = what.id;
+  if (what.retry_ms > 0) text["retry_ms"] = what.retry_ms;
   return dump(text);
 }
 

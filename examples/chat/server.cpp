@@ -8,8 +8,18 @@
 namespace chat {
 namespace {
 
-// Room to see that a text is over 16 KiB, and to answer so, before the connection pays for it.
-constexpr std::size_t message_bytes_max = 256 * 1024;
+// A text of 16 KiB has room in it, also with every character escaped that may have to be.
+constexpr std::size_t message_bytes_max = 64 * 1024;
+
+// Nothing is read from the store for a client for whom more than that waits to be sent.
+constexpr std::size_t held_bytes_min = 256 * 1024;
+
+constexpr auto slow_consumer = static_cast<purews::status_code>(4008);
+
+constexpr auto presence_delay = purews::milliseconds(250);
+constexpr auto catch_up_delay = purews::seconds(1);
+constexpr auto check_time_max = purews::seconds(10);
+constexpr auto release_delay = purews::milliseconds(50);
 
 constexpr purews::header_field page_headers[] = {
     {"Content-Security-Policy",
@@ -28,9 +38,9 @@ std::int64_t unix_ms() {
 
 }  // namespace
 
-server::server(store& truth)
-    : hub_(truth, std::to_string(unix_ms())), io_({.limits = {.message_bytes_max = message_bytes_max}}) {
-  for (auto const& file : page())
+server::server(rate allowed)
+    : hub_(std::to_string(unix_ms()), allowed), io_({.limits = {.message_bytes_max = message_bytes_max}}) {
+  for (auto const& file : page_files())
     io_.get(file.path, [&file](purews::http_exchange& exchange) {
       exchange.answer({.content_type = file.type, .headers = page_headers, .body = std::as_bytes(file.body)});
     });
@@ -40,7 +50,8 @@ server::server(store& truth)
     hub_.connected(s.id());
   };
   ws.on_message = [this](purews::session& s, purews::message_view m) {
-    m.op == purews::opcode::text ? hub_.received(s.id(), m.text()) : hub_.received_binary(s.id());
+    m.op == purews::opcode::text ? hub_.received(s.id(), m.text(), purews::steady_now().ns / 1000)
+                                 : hub_.received_binary(s.id());
     settle();
   };
   ws.on_close = [this](purews::session& s, purews::closing const&) {
@@ -51,37 +62,106 @@ server::server(store& truth)
   io_.route("/ws", std::move(ws));
 }
 
-/// Does what the hub wants. Through the loop's queue, because publishing goes that way: so all stays in its order.
-void server::settle() {
-  for (auto& each : hub_.take_outputs()) {
-    if (each.what == output::kind::report)
-      std::fprintf(stderr, "chat_server: %s\n", each.text.c_str());
-    else if (each.what == output::kind::publish)
-      io_.publish(each.channel, each.text);
-    else
-      io_.loop().post([this, what = std::move(each)] { perform(what); });
-  }
-  if (!hub_.pending() || std::exchange(commit_posted_, true)) return;
-  io_.loop().post([this] { commit(); });  // after everything that came in this turn
+server::~server() {
+  ended_ = true;  // who is still connected asks nothing of the store any more
 }
 
-void server::commit() {
-  commit_posted_ = false;
-  hub_.commit(unix_ms());
+std::optional<store_error> server::open(std::string const& where) {
+  store_events const events{
+      .answered =
+          [this](answer what) {
+            hub_.answered(std::move(what));
+            settle();
+          },
+      .report =
+          [this](store_error const& what) {
+            trouble_ = what;
+            if (!checking_) perform(report{what.sentence});
+          },
+  };
+  auto opened = open_store(where, io_.loop(), events);
+  if (auto const* const error = std::get_if<store_error>(&opened)) return *error;
+  store_ = std::move(std::get<0>(opened));
+  return std::nullopt;
+}
+
+std::optional<store_error> server::check() {
+  checking_ = true;
+  auto const end = purews::steady_now() + check_time_max;
+  while (!store_->ready() && purews::steady_now() < end) {
+    io_.loop().run_once(purews::milliseconds(100));
+    if (trouble_) return trouble_;
+  }
+  return store_->ready() ? std::nullopt : std::optional(store_error{"the store does not answer"});
+}
+
+/// Does what the hub wants, and sees to what it wants done later.
+void server::settle() {
+  if (ended_) return;
+  for (auto& each : hub_.take_outputs()) std::visit([this](auto& what) { perform(what); }, each);
+  if (hub_.presence_changed()) start(presence_, presence_delay, &server::tell_presence);
+  if (hub_.is_behind()) start(behind_, catch_up_delay, &server::catch_up);
+  if (!held_.empty()) start(releasing_, release_delay, &server::release_held);
+  if (!hub_.pending() || std::exchange(flush_posted_, true)) return;
+  io_.loop().post([this] { flush(); });  // after everything that came in this turn
+}
+
+void server::start(timer& which, purews::duration delay, void (server::*what)()) {
+  if (!which.armed()) which = io_.loop().after(delay, [this, what] { (this->*what)(); });
+}
+
+void server::flush() {
+  flush_posted_ = false;
+  hub_.flush(unix_ms());
   settle();
 }
 
-void server::perform(output const& what) {
-  using enum output::kind;
+void server::perform(to_client const& what) {
   auto const at = sessions_.find(what.client);
   if (at == sessions_.end()) return;
-  purews::session& to = *at->second;
-  if (what.what == subscribe) to.subscribe(what.channel);
-  if (what.what == unsubscribe) to.unsubscribe(what.channel);
-  if (what.what == close) to.close(static_cast<purews::status_code>(what.code), what.text);
-  // Rather gone than with a hole: the page comes back and catches up.
-  if (what.what == send && to.send(what.text) == purews::refusal::queue_full)
-    to.close(purews::status_code::try_again_later, "too slow");
+  // Rather gone than with a hole: the client comes back and resumes.
+  if (at->second->send(what.text) == purews::refusal::queue_full) at->second->close(slow_consumer, "too slow");
+  if (at->second->queued_bytes() > held_bytes_min && held_.insert(what.client).second) hub_.held(what.client);
+}
+
+void server::perform(to_channel const& what) {
+  auto const at = members_.find(what.channel);
+  if (at == members_.end()) return;
+  purews::prepared_message const text(purews::opcode::text, purews::as_bytes(what.text));
+  purews::send_options how;
+  if (!what.key.empty())
+    how = {.when_full = purews::overflow::conflate, .key = std::hash<std::string>()(what.channel + '\n' + what.key)};
+  for (auto const& [client, to] : at->second)
+    if (client != what.but && to->send(text, how) == purews::refusal::queue_full) to->close(slow_consumer, "too slow");
+}
+
+void server::perform(subscribe const& what) {
+  if (auto const at = sessions_.find(what.client); at != sessions_.end())
+    members_[what.channel].emplace(what.client, at->second);
+}
+
+void server::perform(unsubscribe const& what) {
+  auto const at = members_.find(what.channel);
+  if (at == members_.end()) return;
+  at->second.erase(what.client);
+  if (at->second.empty()) members_.erase(at);
+}
+
+void server::perform(close_client const& what) {
+  if (auto const at = sessions_.find(what.client); at != sessions_.end())
+    at->second->close(static_cast<purews::status_code>(what.code), what.reason);
+}
+
+void server::perform(report const& what) { std::fprintf(stderr, "chat_server: %s\n", what.sentence.c_str()); }
+
+void server::release_held() {
+  for (auto each = held_.begin(); each != held_.end();) {
+    auto const at = sessions_.find(*each);
+    bool const still = at != sessions_.end() && at->second->queued_bytes() > held_bytes_min / 4;
+    if (!still) hub_.released(*each);
+    each = still ? std::next(each) : held_.erase(each);
+  }
+  settle();
 }
 
 }  // namespace chat

@@ -3,29 +3,57 @@
 
 #include <map>
 #include <purews/server.hpp>
+#include <set>
 
 #include "hub.hpp"
+#include "open_store.hpp"
 
 namespace chat {
 
 /// The hub on a server: the page under /, the chat under /ws.
 class server {
  public:
-  explicit server(store& truth);
+  explicit server(rate allowed);
+  ~server();
 
+  /// To be called once, first. An error is for the operator.
+  [[nodiscard]] std::optional<store_error> open(std::string const& where);
   [[nodiscard]] purews::listening listen(std::string_view host, std::uint16_t port) { return io_.listen(host, port); }
+  /// Waits until the store can be used, for at most some seconds. An error says why it cannot.
+  [[nodiscard]] std::optional<store_error> check();
   void run() { io_.run(); }
   void stop() noexcept { io_.stop(); }  ///< also from signal handlers
 
  private:
+  using timer = purews::default_loop::timer_handle;
+
   void settle();
-  void commit();
-  void perform(output const& what);
+  void flush();
+  void start(timer& which, purews::duration delay, void (server::*what)());
+  void tell_presence() { hub_.tell_presence(), settle(); }
+  void catch_up() { hub_.catch_up(), settle(); }
+  void release_held();
+
+  void perform(to_client const& what);
+  void perform(to_channel const& what);
+  void perform(subscribe const& what);
+  void perform(unsubscribe const& what);
+  void perform(close_client const& what);
+  void perform(report const& what);
+  void perform(append_request& what) { store_->submit(std::move(what)); }
+  void perform(read_request& what) { store_->submit(std::move(what)); }
 
   hub hub_;
   std::map<client_id, purews::session*> sessions_;
-  bool commit_posted_ = false;
-  purews::server io_;  // last: it ends first, and its sessions tell the hub
+  std::map<std::string, std::map<client_id, purews::session*>> members_;  // of each channel
+  std::set<client_id> held_;            // for whom so much waits to be sent that nothing more is read for them
+  std::optional<store_error> trouble_;  // the last that the store has told of
+  bool checking_ = false;
+  bool flush_posted_ = false;
+  bool ended_ = false;
+  purews::server io_;  // ends before what is above, because its sessions tell the hub
+  timer presence_, behind_, releasing_;
+  std::unique_ptr<store> store_;
 };
 
 }  // namespace chat

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,6 +20,7 @@ struct receipt {
   enum class outcome { stored, duplicate } what = outcome::stored;
   std::int64_t seq = 0;   ///< 1, 2, 3, ... in its channel, without gaps
   std::int64_t time = 0;  ///< milliseconds since 1970
+  std::string epoch{};    ///< of its channel
 };
 
 struct stored_message {
@@ -29,10 +29,12 @@ struct stored_message {
   std::int64_t time = 0;
 };
 
-/// The end of a channel's past. The numbers of two epochs have nothing to do with each other.
-struct past {
-  std::string epoch;
-  std::vector<stored_message> messages;  ///< oldest first
+/// A part of a channel's past, as it was at one moment. The numbers of two epochs have nothing to do with each other.
+struct page {
+  std::string epoch{};
+  std::int64_t newest = 0;                 ///< the last seq that was given in this channel, 0 for none
+  std::vector<stored_message> messages{};  ///< oldest first
+  bool more = false;                       ///< of newest and before: whether there are still older ones
 };
 
 /// One sentence for the operator: what is wrong, and what to do.
@@ -40,25 +42,41 @@ struct store_error {
   std::string sentence;
 };
 
-template <class T>
-using result = std::variant<T, store_error>;
+using ticket = std::uint64_t;  ///< tells the answers apart; chosen by who asks
 
-/// The truth of the chat: what it acknowledged is there after a crash. One thread uses it.
+/// Keep all messages or none. The answer, a receipt for each in their order, means that they are durable. A repeat,
+/// also within the batch, gets its first seq and time, and uses no number up.
+struct append_request {
+  ticket number;
+  std::shared_ptr<std::vector<new_message> const> batch;  // shared between threads, and never changed
+  std::int64_t now_ms;
+};
+
+/// Read up to `limit` messages of a channel: its last ones, those right before `seq`, or those right after it. An
+/// unknown channel comes into being, with a new epoch.
+struct read_request {
+  enum class from { newest, before, after } what = from::newest;
+  ticket number = 0;
+  std::string channel{};
+  std::int64_t seq = 0;
+  std::size_t limit = 0;
+};
+
+/// Receipts or a page, as was asked for. After an error nobody knows whether a batch was stored or not: its senders
+/// have to repeat it.
+struct answer {
+  ticket to = 0;
+  std::variant<std::vector<receipt>, page, store_error> what;
+};
+
+/// The truth of the chat: what it acknowledged is there after a crash. It works beside the loop, and each request gets
+/// one answer, on the loop's thread, never from inside submit().
 class store {
  public:
   virtual ~store() = default;
-
-  /// Keeps all messages or none. When it returns receipts (one per message, in their order) they are durable.
-  /// A repeat, also within the batch, gets its first seq and time, and uses no number up.
-  [[nodiscard]] virtual result<std::vector<receipt>> append(std::span<new_message const> batch,
-                                                            std::int64_t now_ms) = 0;
-
-  /// Reads the last `count` messages of a channel; an unknown channel comes into being, with a new epoch.
-  [[nodiscard]] virtual result<past> history(std::string const& channel, std::size_t count) = 0;
+  virtual void submit(append_request what) = 0;
+  virtual void submit(read_request what) = 0;
+  virtual bool ready() const { return true; }  ///< whether it can be reached, as far as is known
 };
-
-/// Opens `sqlite:FILE`, created if it is not there and checked to be whole and ours (it serves one process), or
-/// `memory:`, the same without a file: at most 64 MiB, gone with the program, for tests and a first look.
-[[nodiscard]] result<std::unique_ptr<store>> open_store(std::string const& where);
 
 }  // namespace chat

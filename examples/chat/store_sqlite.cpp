@@ -2,9 +2,15 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <deque>
 #include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <thread>
 
-#include "store.hpp"
+#include "open_store.hpp"
 
 namespace chat {
 namespace {
@@ -23,15 +29,21 @@ constexpr char const* schema =
     "PRAGMA user_version=1;"
     "COMMIT;";
 
-constexpr char const* make_channel = "INSERT INTO channels VALUES(?, lower(hex(randomblob(8))), 0) RETURNING epoch";
+constexpr char const* find_channel = "SELECT epoch, seq FROM channels WHERE name=?";
+constexpr char const* make_channel =
+    "INSERT INTO channels VALUES(?, lower(hex(randomblob(8))), 0) RETURNING epoch, seq";
 // Numbers come in the order of the commits, because the database stays locked until then; a rollback leaves no gap.
 constexpr char const* next_seq =
     "INSERT INTO channels VALUES(?, lower(hex(randomblob(8))), 1)"
-    " ON CONFLICT(name) DO UPDATE SET seq = seq + 1 RETURNING seq";
-constexpr char const* first_seq = "SELECT seq, time FROM messages WHERE channel=? AND user=? AND device=? AND id=?";
+    " ON CONFLICT(name) DO UPDATE SET seq = seq + 1 RETURNING seq, epoch";
+constexpr char const* first_seq =
+    "SELECT m.seq, m.time, c.epoch FROM messages m JOIN channels c ON c.name = m.channel"
+    " WHERE channel=? AND user=? AND device=? AND id=?";
 constexpr char const* insert = "INSERT INTO messages VALUES(?, ?, ?, ?, ?, ?, ?)";
-constexpr char const* newest =
-    "SELECT seq, time, user, id, text FROM messages WHERE channel=? ORDER BY seq DESC LIMIT ?";
+constexpr char const* later =
+    "SELECT seq, time, user, id, text FROM messages WHERE channel=? AND seq>? ORDER BY seq LIMIT ?";
+constexpr char const* earlier =
+    "SELECT seq, time, user, id, text FROM messages WHERE channel=? AND seq<? ORDER BY seq DESC LIMIT ?";
 
 /// The row at which a statement stands.
 struct row {
@@ -45,9 +57,13 @@ struct row {
 
 constexpr auto nothing = [](row) {};
 
-class sqlite_store final : public store {
+/// The database, for one thread.
+class database {
  public:
-  ~sqlite_store() override {
+  database() = default;
+  database(database const&) = delete;
+  database& operator=(database const&) = delete;
+  ~database() {
     for (auto const& [sql, statement] : prepared_) sqlite3_finalize(statement);
     sqlite3_close(db_);
   }
@@ -72,39 +88,53 @@ class sqlite_store final : public store {
 
   store_error why() const { return {error_}; }
 
-  result<std::vector<receipt>> append(std::span<new_message const> batch, std::int64_t now_ms) override {
+  answer run(append_request const& what) {
     std::vector<receipt> receipts;
     bool good = execute("BEGIN IMMEDIATE");
-    for (auto const& m : batch) good = good && append(m, now_ms, receipts);
-    if (good && execute("COMMIT")) return receipts;
-    auto const error = why();
-    if (sqlite3_get_autocommit(db_) == 0) execute("ROLLBACK");
-    return error;
+    for (auto const& m : *what.batch) good = good && append(m, what.now_ms, receipts);
+    if (good && execute("COMMIT")) return {what.number, std::move(receipts)};
+    return {what.number, roll_back()};
   }
 
-  result<past> history(std::string const& channel, std::size_t count) override {
-    past found;
-    auto const add = [&](row r) {
-      found.messages.push_back({r.text(2), r.text(3), r.text(4), r.number(0), r.number(1)});
-    };
-    if (!ask(found.epoch, "SELECT epoch FROM channels WHERE name=?", channel) ||
-        (found.epoch.empty() && !ask(found.epoch, make_channel, channel)) ||
-        !run(newest, add, channel, static_cast<std::int64_t>(count)))
-      return why();
-    std::reverse(found.messages.begin(), found.messages.end());
-    return found;
+  answer run(read_request const& what) {
+    page found;
+    if (execute("BEGIN") && read(what, found) && execute("COMMIT")) return {what.number, std::move(found)};
+    return {what.number, roll_back()};
   }
 
  private:
   bool append(new_message const& m, std::int64_t now_ms, std::vector<receipt>& receipts) {
     receipt got;
-    auto const repeat = [&](row r) { got = {receipt::outcome::duplicate, r.number(0), r.number(1)}; };
-    auto const fresh = [&](row r) { got = {receipt::outcome::stored, r.number(0), now_ms}; };
+    auto const repeat = [&](row r) { got = {receipt::outcome::duplicate, r.number(0), r.number(1), r.text(2)}; };
+    auto const fresh = [&](row r) { got = {receipt::outcome::stored, r.number(0), now_ms, r.text(1)}; };
     if (!run(first_seq, repeat, m.channel, m.user, m.device, m.id)) return false;
     if (got.seq == 0 && !run(next_seq, fresh, m.channel)) return false;
     receipts.push_back(got);
     return got.what == receipt::outcome::duplicate ||
            run(insert, nothing, m.channel, got.seq, now_ms, m.user, m.device, m.id, m.text);
+  }
+
+  bool read(read_request const& what, page& found) {
+    using enum read_request::from;
+    auto const channel = [&](row r) { found.epoch = r.text(0), found.newest = r.number(1); };
+    auto const add = [&](row r) {
+      found.messages.push_back({r.text(2), r.text(3), r.text(4), r.number(0), r.number(1)});
+    };
+    if (!run(find_channel, channel, what.channel)) return false;
+    if (found.epoch.empty() && !run(make_channel, channel, what.channel)) return false;
+    auto const limit = static_cast<std::int64_t>(what.limit);
+    if (what.what == after) return run(later, add, what.channel, what.seq, limit);
+    if (!run(earlier, add, what.channel, what.what == newest ? INT64_MAX : what.seq, limit + 1)) return false;
+    found.more = found.messages.size() > what.limit;
+    if (found.more) found.messages.pop_back();
+    std::reverse(found.messages.begin(), found.messages.end());
+    return true;
+  }
+
+  store_error roll_back() {
+    auto const error = why();
+    if (sqlite3_get_autocommit(db_) == 0) execute("ROLLBACK");
+    return error;
   }
 
   /// Runs a statement that answers with one text, if with any.
@@ -156,11 +186,75 @@ class sqlite_store final : public store {
   std::map<std::string, sqlite3_stmt*> prepared_;  // by their SQL
 };
 
+/// The database on a thread of its own. Storing goes before reading: others wait for it.
+class sqlite_store final : public store {
+ public:
+  sqlite_store(purews::default_loop& loop, store_events events)
+      : loop_(loop), events_(std::make_shared<store_events>(std::move(events))) {}
+  ~sqlite_store() override {
+    {
+      std::lock_guard const lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_one();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  std::optional<store_error> open(std::string const& file) {
+    if (!db_.open(file)) return db_.why();
+    thread_ = std::thread([this] { work(); });
+    return std::nullopt;
+  }
+
+  void submit(append_request what) override { submit(appends_, std::move(what)); }
+  void submit(read_request what) override { submit(reads_, std::move(what)); }
+
+ private:
+  template <class Request>
+  void submit(std::deque<Request>& to, Request what) {
+    {
+      std::lock_guard const lock(mutex_);
+      to.push_back(std::move(what));
+    }
+    changed_.notify_one();
+  }
+
+  void work() {
+    for (std::unique_lock lock(mutex_);;) {
+      changed_.wait(lock, [this] { return stopping_ || !appends_.empty() || !reads_.empty(); });
+      if (stopping_) return;
+      appends_.empty() ? serve(lock, reads_) : serve(lock, appends_);
+    }
+  }
+
+  template <class Request>
+  void serve(std::unique_lock<std::mutex>& lock, std::deque<Request>& from) {
+    auto const what = std::move(from.front());
+    from.pop_front();
+    lock.unlock();
+    auto tell = [to = std::weak_ptr(events_), got = db_.run(what)]() mutable {
+      if (auto const events = to.lock()) events->answered(std::move(got));
+    };
+    loop_.post(std::move(tell));
+    lock.lock();
+  }
+
+  purews::default_loop& loop_;
+  std::shared_ptr<store_events> events_;  // whoever still tells something must know whether we are there
+  database db_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<append_request> appends_;
+  std::deque<read_request> reads_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
 }  // namespace
 
-result<std::unique_ptr<store>> open_store(std::string const& where) {
-  auto opened = std::make_unique<sqlite_store>();
-  if (!opened->open(where == "memory:" ? ":memory:" : where.substr(where.find(':') + 1))) return opened->why();
+result<std::unique_ptr<store>> open_sqlite(std::string const& file, purews::default_loop& loop, store_events events) {
+  auto opened = std::make_unique<sqlite_store>(loop, std::move(events));
+  if (auto const error = opened->open(file)) return *error;
   return opened;
 }
 

@@ -1,93 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "chat/hub.hpp"
-
-#include <nlohmann/json.hpp>
-
+#include "chat_room.hpp"
 #include "support/catch.hpp"
 
-using namespace chat;
-using nlohmann::json;
+using namespace test;
 
 namespace {
-
-/// A store that can be told to fail.
-class failing_store final : public store {
- public:
-  explicit failing_store(store& inner) : inner_(inner) {}
-  result<std::vector<receipt>> append(std::span<new_message const> batch, std::int64_t now_ms) override {
-    ++appends;
-    if (fails) return store_error{"the disk is full"};
-    return inner_.append(batch, now_ms);
-  }
-  result<past> history(std::string const& channel, std::size_t count) override {
-    if (fails) return store_error{"the disk is gone"};
-    return inner_.history(channel, count);
-  }
-  bool fails = false;
-  int appends = 0;
-
- private:
-  store& inner_;
-};
-
-/// A hub with its clients' subscriptions carried out: what each client gets is in its inbox.
-struct room {
-  std::unique_ptr<store> memory = std::move(std::get<0>(open_store("memory:")));
-  failing_store truth{*memory};
-  hub chat{truth, "made"};
-  std::map<client_id, std::vector<json>> inbox;
-  std::map<std::string, std::set<client_id>> subscribed;
-  std::map<client_id, std::uint16_t> closed;
-  std::vector<std::string> reports;
-
-  explicit room(client_id clients = 2) {
-    for (client_id i = 1; i <= clients; ++i) chat.connected(i);
-  }
-
-  void settle() {
-    using enum output::kind;
-    for (auto const& o : chat.take_outputs()) {
-      if (o.what == send) inbox[o.client].push_back(json::parse(o.text));
-      if (o.what == publish)
-        for (auto const who : subscribed[o.channel]) inbox[who].push_back(json::parse(o.text));
-      if (o.what == subscribe) subscribed[o.channel].insert(o.client);
-      if (o.what == unsubscribe) subscribed[o.channel].erase(o.client);
-      if (o.what == report) reports.push_back(o.text);
-      if (o.what == close) {
-        closed[o.client] = o.code;
-        for (auto& [channel, members] : subscribed) members.erase(o.client);
-      }
-    }
-  }
-
-  void say(client_id who, json const& what) {
-    chat.received(who, what.dump());
-    settle();
-  }
-  void commit(std::int64_t now = 1000) {
-    chat.commit(now);
-    settle();
-  }
-  void join(client_id who, std::string const& user, std::string const& channel = "general",
-            std::string const& device = "d") {
-    say(who, {{"type", "join"}, {"channel", channel}, {"user", user}, {"device", device}});
-    commit();
-  }
-  void message(client_id who, std::string const& text, std::string const& id, std::string const& channel = "general") {
-    say(who, {{"type", "message"}, {"channel", channel}, {"text", text}, {"id", id}});
-  }
-  void gone(client_id who) {
-    chat.disconnected(who);
-    for (auto& [channel, members] : subscribed) members.erase(who);
-  }
-
-  /// What a client got since the last call.
-  std::vector<json> take(client_id who) { return std::exchange(inbox[who], {}); }
-  std::string last_code(client_id who) {
-    auto const got = take(who);
-    return got.empty() ? "nothing" : got.back().value("code", "no error");
-  }
-};
 
 json const users(std::initializer_list<char const*> names) {
   return json(std::vector<std::string>(names.begin(), names.end()));
@@ -95,22 +12,51 @@ json const users(std::initializer_list<char const*> names) {
 
 }  // namespace
 
-TEST_CASE("chat: who joins gets the history and then the people present, the others the people") {
+TEST_CASE("chat: who joins gets the history and then the people present, the others the people a little later") {
   room r;
   r.join(1, "alice");
   auto const first = r.take(1);
   REQUIRE(first.size() == 2);
   CHECK(first[0]["type"] == "history");
   CHECK(first[0]["messages"].empty());
+  CHECK(first[0]["seq"] == 0);
+  CHECK_FALSE(first[0]["more"]);
   CHECK_FALSE(first[0]["epoch"].get<std::string>().empty());
   CHECK(first[1]["type"] == "presence");
   CHECK(first[1]["users"] == users({"alice"}));
 
   r.join(2, "Bob");
   CHECK(r.take(2).back()["users"] == users({"Bob", "alice"}));
+  CHECK(r.take(1).empty());
+  CHECK(r.chat.presence_changed());
+  r.tell_presence();
+  CHECK_FALSE(r.chat.presence_changed());
   auto const other = r.take(1);
   REQUIRE(other.size() == 1);
   CHECK(other[0]["users"] == users({"Bob", "alice"}));
+  CHECK(other[0]["count"] == 2);
+}
+
+TEST_CASE("chat: many changes of who is present are told together") {
+  room r(40);
+  r.join(1, "alice");
+  r.tell_presence();
+  r.take_all();
+  for (client_id i = 2; i <= 40; ++i) r.join(i, "user " + std::to_string(i));
+  for (client_id i = 2; i <= 39; ++i) r.leave(i);
+  r.tell_presence();
+  auto const told = r.take(1);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0]["users"] == users({"alice", "user 40"}));
+}
+
+TEST_CASE("chat: of many people the first hundred are told by name, and all are counted") {
+  room r(130);
+  for (client_id i = 1; i <= 130; ++i) r.join(i, "user " + std::to_string(1000 + i));
+  auto const last = r.take(130).back();
+  CHECK(last["count"] == 130);
+  REQUIRE(last["users"].size() == 100);
+  CHECK(last["users"][99] == "user 1100");
 }
 
 TEST_CASE("chat: a message is acknowledged and delivered after the commit, and not before") {
@@ -122,7 +68,12 @@ TEST_CASE("chat: a message is acknowledged and delivered after the commit, and n
   CHECK(r.take(1).empty());
   CHECK(r.take(2).empty());
   CHECK(r.chat.pending());
+  r.serve = room::serving::by_hand;
   r.commit(1234);
+  r.execute();
+  CHECK(r.take(1).empty());  // stored, but nobody knows yet
+  r.serve = room::serving::at_once;
+  r.tell();
   CHECK_FALSE(r.chat.pending());
   auto const mine = r.take(1);
   REQUIRE(mine.size() == 2);
@@ -133,19 +84,32 @@ TEST_CASE("chat: a message is acknowledged and delivered after the commit, and n
   CHECK(r.take(2) == std::vector<json>{delivered});
 }
 
-TEST_CASE("chat: all messages of a turn are one transaction") {
+TEST_CASE("chat: all messages of a turn are one transaction, and so are all that come while another is under way") {
   room r;
   r.join(1, "alice");
   r.join(2, "bob");
   r.take(2);
   for (client_id i = 0; i < 5; ++i) r.message(1 + i % 2, "m", std::to_string(i));
-  CHECK(r.truth.appends == 0);
+  CHECK(r.appends == 0);
   r.commit();
-  CHECK(r.truth.appends == 1);
+  CHECK(r.appends == 1);
   std::vector<int> seqs;
   for (auto const& got : r.take(2))
     if (got["type"] == "message") seqs.push_back(got["seq"]);
   CHECK(seqs == std::vector{1, 2, 3, 4, 5});
+
+  r.serve = room::serving::by_hand;
+  r.message(1, "m", "first");
+  r.commit();
+  for (int i = 10; i < 20; ++i) r.message(1, "m", std::to_string(i)), r.commit();
+  CHECK_FALSE(r.chat.pending());
+  CHECK(r.appends == 2);
+  r.execute(), r.tell();
+  CHECK(r.chat.pending());
+  r.commit();
+  CHECK(r.appends == 3);
+  r.serve_all();
+  CHECK(r.take(2, "message").size() == 11);
 }
 
 TEST_CASE("chat: a repeat is acknowledged again with the same seq and not delivered again") {
@@ -217,21 +181,8 @@ TEST_CASE("chat: history has a bound in bytes too, and always the newest message
   r.commit();
   r.join(2, "bob");
   auto const messages = r.take(2).front()["messages"];
-  CHECK(messages.size() == hub::history_bytes / 16384);
+  CHECK(messages.size() == hub::page_bytes / 16384);
   CHECK(messages.back()["seq"] == 50);
-}
-
-TEST_CASE("chat: who joins between a message and its commit gets it once") {
-  room r;
-  r.join(1, "alice");
-  r.message(1, "Hello!", "7");
-  r.say(2, {{"type", "join"}, {"channel", "general"}, {"user", "bob"}});
-  r.commit();
-  auto const got = r.take(2);
-  REQUIRE(got.size() == 3);
-  CHECK(got[0]["messages"].empty());
-  CHECK(got[1]["type"] == "message");
-  CHECK(got[2]["type"] == "presence");
 }
 
 TEST_CASE("chat: a user on several connections is present once, until the last of them goes") {
@@ -241,10 +192,10 @@ TEST_CASE("chat: a user on several connections is present once, until the last o
   r.join(3, "bob");
   CHECK(r.take(3).back()["users"] == users({"alice", "bob"}));
   r.gone(1);
-  r.commit();
+  r.tell_presence();
   CHECK(r.take(3).back()["users"] == users({"alice", "bob"}));
   r.gone(2);
-  r.commit();
+  r.tell_presence();
   CHECK(r.take(3).back()["users"] == users({"bob"}));
 }
 
@@ -253,13 +204,14 @@ TEST_CASE("chat: who leaves a channel is off its list and gets nothing more of i
   r.join(1, "alice");
   r.join(2, "bob");
   r.take(1), r.take(2);
-  r.say(2, {{"type", "leave"}, {"channel", "general"}});
-  r.commit();
+  r.leave(2);
+  r.tell_presence();
   CHECK(r.take(1).back()["users"] == users({"alice"}));
   r.message(1, "alone", "1");
   r.commit();
   CHECK(r.take(2).empty());
   r.join(2, "bobby");  // and may come back, under another name
+  r.tell_presence();
   CHECK(r.take(1).back()["users"] == users({"alice", "bobby"}));
 }
 
@@ -292,12 +244,26 @@ TEST_CASE("chat: nothing is said, left or read without having joined", "[hazard-
   CHECK(answer[0]["code"] == "not_joined");
   CHECK(answer[0]["channel"] == "general");
   CHECK(answer[0]["id"] == "9");
-  r.say(2, {{"type", "leave"}, {"channel", "general"}});
-  CHECK(r.last_code(2) == "not_joined");
+  for (auto const* const type : {"leave", "typing", "history"}) {
+    r.say(2, {{"type", type}, {"channel", "general"}, {"before", 7}});
+    CHECK(r.last_code(2) == "not_joined");
+  }
   CHECK_FALSE(r.chat.pending());
   r.message(1, "among us", "1");
   r.commit();
   CHECK(r.take(2).empty());
+}
+
+TEST_CASE("chat: typing is told to the others only, and ping is answered") {
+  room r(3);
+  r.join(1, "alice");
+  r.join(2, "bob");
+  r.take_all();
+  r.say(1, {{"type", "typing"}, {"channel", "general"}});
+  r.say(3, {{"type", "ping"}});
+  CHECK(r.take(1).empty());
+  CHECK(r.take(2) == std::vector{json::parse(R"({"type":"typing","channel":"general","user":"alice"})")});
+  CHECK(r.take(3) == std::vector{json::parse(R"({"type":"pong"})")});
 }
 
 TEST_CASE("chat: joining twice is an error, and changes nothing") {
@@ -334,14 +300,14 @@ TEST_CASE("chat: the connection stays after bad input, and is closed with 1008 a
   CHECK(r.last_code(1) == "unknown_type");
   r.message(1, "sorry", "1");  // a good one begins the count anew
   r.commit();
-  for (int i = 0; i < 9; ++i) r.chat.received(1, "{");
+  for (int i = 0; i < 9; ++i) r.chat.received(1, "{", 0);
   r.settle();
   CHECK(r.closed.empty());
   r.chat.received_binary(1);
   r.settle();
   CHECK(r.closed[1] == 1008);
   CHECK(r.last_code(1) == "unsupported");
-  r.commit();
+  r.tell_presence();
   auto const other = r.take(2);
   CHECK(other.back()["users"] == users({"bob"}));
   for (auto const& got : other) CHECK(got["type"] != "error");  // nobody else is disturbed
@@ -357,7 +323,7 @@ TEST_CASE("chat: when the store fails nothing is acknowledged, and a repeat succ
   r.join(1, "alice");
   r.join(2, "bob");
   r.take(1), r.take(2);
-  r.truth.fails = true;
+  r.fails = true;
   r.message(1, "Hello!", "7");
   r.message(1, "Hello?", "8");
   r.commit();
@@ -368,9 +334,9 @@ TEST_CASE("chat: when the store fails nothing is acknowledged, and a repeat succ
   CHECK(refused[0]["channel"] == "general");
   CHECK(refused[0]["id"] == "7");
   CHECK(r.take(2).empty());
-  CHECK(r.reports == std::vector<std::string>{"the disk is full"});  // the operator knows, once
+  CHECK(r.reports == std::vector<std::string>{"the disk is full"});  // the operator knows
 
-  r.truth.fails = false;
+  r.fails = false;
   r.message(1, "Hello!", "7");
   r.commit();
   CHECK(r.take(1).front()["seq"] == 1);
@@ -379,11 +345,11 @@ TEST_CASE("chat: when the store fails nothing is acknowledged, and a repeat succ
 
 TEST_CASE("chat: a failing store does not count as the client's fault") {
   room r;
-  r.truth.fails = true;
+  r.fails = true;
   for (int i = 0; i < 20; ++i) r.join(1, "alice");
   CHECK(r.last_code(1) == "store_unavailable");
   CHECK(r.closed.empty());
-  r.truth.fails = false;
+  r.fails = false;
   r.join(1, "alice");
   CHECK(r.take(1).front()["type"] == "history");
 }
@@ -396,8 +362,64 @@ TEST_CASE("chat: a message of somebody who goes before the commit is stored all 
   r.message(1, "my last words", "1");
   r.gone(1);
   r.commit();
+  r.tell_presence();
   auto const got = r.take(2);
   REQUIRE(got.size() == 2);
   CHECK(got[0]["text"] == "my last words");
   CHECK(got[1]["users"] == users({"bob"}));
+}
+
+TEST_CASE("chat: 20 messages and typings a second, after a burst of 40; the rest is refused, and may come later") {
+  room r;
+  r.chat = hub("made", {.per_second = 20, .burst = 40});
+  r.chat.connected(1), r.chat.connected(2);
+  r.join(1, "alice");
+  r.take_all();
+  for (int i = 0; i < 20; ++i) r.say(1, {{"type", "typing"}, {"channel", "general"}});
+  for (int i = 0; i < 20; ++i) r.message(1, "m", std::to_string(i));
+  CHECK(r.take(1).empty());
+  r.message(1, "m", "20");
+  auto const refused = r.take(1).at(0);
+  CHECK(refused["code"] == "rate_limited");
+  CHECK(refused["id"] == "20");
+  CHECK(refused["channel"] == "general");
+  CHECK(refused["retry_ms"] == 51);
+  r.now_us += 51'000;
+  r.message(1, "m", "20");
+  CHECK(r.last_code(1) == "no error");
+  r.message(1, "m", "21");
+  CHECK(r.last_code(1) == "rate_limited");
+  r.now_us += 1'000'000;
+  for (int i = 21; i < 41; ++i) r.message(1, "m", std::to_string(i));
+  CHECK(r.last_code(1) == "no error");
+}
+
+TEST_CASE("chat: a user has one rate on all connections, and a connection one for all of its names") {
+  room r;
+  r.chat = hub("made", {.per_second = 20, .burst = 4});
+  r.chat.connected(1), r.chat.connected(2), r.chat.connected(3);
+  r.join(1, "alice");
+  r.join(2, "alice");
+  r.join(1, "bob", "random");
+  r.join(3, "carol");
+  r.take_all();
+  for (int i = 0; i < 4; ++i) r.message(1, "m", std::to_string(i));
+  r.message(2, "m", "elsewhere");
+  CHECK(r.last_code(2) == "rate_limited");
+  r.message(1, "m", "under another name", "random");
+  CHECK(r.last_code(1) == "rate_limited");
+  r.message(3, "m", "somebody else");
+  CHECK(r.last_code(3) == "no error");
+}
+
+TEST_CASE("chat: who goes on too fast is closed with 4429 and told for how long; that is not taken for bad input") {
+  room r;
+  r.chat = hub("made", {.per_second = 20, .burst = 4});
+  r.chat.connected(1);
+  r.join(1, "alice");
+  for (int i = 0; i < 4 + hub::limited_in_a_row_max - 1; ++i) r.message(1, "m", std::to_string(i));
+  CHECK(r.closed.empty());
+  r.message(1, "m", "the last");
+  CHECK(r.closed[1] == 4429);
+  CHECK_FALSE(r.subscribed["general"].contains(1));
 }

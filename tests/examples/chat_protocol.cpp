@@ -26,7 +26,7 @@ std::string saying(std::string const& text) {
 
 }  // namespace
 
-TEST_CASE("chat: the three requests are understood, with and without their optional fields") {
+TEST_CASE("chat: the requests are understood, with and without their optional fields") {
   auto const joining = std::get<join>(parse(R"({"type":"join","channel":"general","user":"alice","device":"d1"})"));
   CHECK(joining.channel == "general");
   CHECK(joining.user == "alice");
@@ -37,6 +37,30 @@ TEST_CASE("chat: the three requests are understood, with and without their optio
   CHECK(said.text == "Hello!");
   CHECK(said.id == "7");
   CHECK(std::get<message>(parse(saying("Hi"))).id.empty());
+}
+
+TEST_CASE("chat: a join says what the client has: an epoch and a number of it, both or neither") {
+  auto const resuming = std::get<join>(parse(R"({"type":"join","channel":"x","user":"u","epoch":"e1","seq":41})"));
+  CHECK(resuming.epoch == "e1");
+  CHECK(resuming.seq == 41);
+  CHECK(std::get<join>(parse(join_as("bob"))).epoch.empty());
+  for (auto const* const wrong :
+       {R"("epoch":"e1")", R"("seq":3)", R"("epoch":"e1","seq":-1)", R"("epoch":"e1","seq":"3")",
+        R"("epoch":"e1","seq":1.5)", R"("epoch":"e1","seq":18446744073709551615)",
+        R"("epoch":"e1","seq":9007199254740992)", R"("epoch":7,"seq":3)", R"("epoch":"e1","seq":null)"})
+    CHECK(code(R"({"type":"join","channel":"x","user":"u",)" + std::string(wrong) + "}") == "bad_message");
+}
+
+TEST_CASE("chat: a page of history is up to 100 messages before a number") {
+  auto const plain = std::get<history>(parse(R"({"type":"history","channel":"x","before":7})"));
+  CHECK(plain.before == 7);
+  CHECK(plain.limit == 50);
+  CHECK(std::get<history>(parse(R"({"type":"history","channel":"x","before":1,"limit":100})")).limit == 100);
+  for (auto const* const wrong : {R"("limit":5)", R"("before":0)", R"("before":7,"limit":0)",
+                                  R"("before":7,"limit":101)", R"("before":7,"limit":-1)", R"("before":"7")"})
+    CHECK(code(R"({"type":"history","channel":"x",)" + std::string(wrong) + "}") == "bad_message");
+  CHECK(std::get<typing>(parse(R"({"type":"typing","channel":"x"})")).channel == "x");
+  CHECK(std::holds_alternative<ping>(parse(R"({"type":"ping"})")));
 }
 
 TEST_CASE("chat: unknown fields are ignored, nested ones too") {
@@ -103,6 +127,7 @@ TEST_CASE("chat: texts are 1 to 16384 bytes and not blank") {
   CHECK(code(saying(std::string(16385, 'x'))) == "bad_text");
   CHECK(code(saying("")) == "bad_text");
   CHECK(code(saying(" \r\n\t ")) == "bad_text");
+  CHECK(code(saying(std::string("a\0b", 3))) == "bad_text");  // which no database keeps
 }
 
 TEST_CASE("chat: an error answer repeats the channel and id of its request") {
@@ -123,10 +148,21 @@ TEST_CASE("chat: the server's messages are what the protocol says") {
         R"({"type":"message","channel":"general","user":"alice","text":"Hello!","id":"7","seq":3,"time":1000})");
   CHECK(ack_text("general", "7", {receipt::outcome::stored, 3, 1000}) ==
         R"({"type":"ack","channel":"general","id":"7","seq":3,"time":1000})");
-  CHECK(presence_text("general", {"alice", "bob"}) ==
-        R"({"type":"presence","channel":"general","users":["alice","bob"]})");
-  CHECK(history_text("general", {"e1", {}}) == R"({"type":"history","channel":"general","epoch":"e1","messages":[]})");
-  CHECK(history_text("general", {"e1", {{"alice", "7", "\"\n", 1, 2}}}) ==
-        R"({"type":"history","channel":"general","epoch":"e1",)"
-        R"("messages":[{"user":"alice","text":"\"\n","id":"7","seq":1,"time":2}]})");
+  CHECK(presence_text("general", {{"alice", 1}, {"bob", 2}}) ==
+        R"({"type":"presence","channel":"general","users":["alice","bob"],"count":2})");
+  CHECK(typing_text("general", "alice") == R"({"type":"typing","channel":"general","user":"alice"})");
+  CHECK(reload_text("general") == R"({"type":"reload","channel":"general"})");
+  CHECK(pong_text() == R"({"type":"pong"})");
+}
+
+TEST_CASE("chat: a history says what it is the end of, what it continues, or what it comes before") {
+  using enum read_request::from;
+  page const found{"e1", 5, {{"alice", "7", "\"\n", 5, 2}}, true};
+  std::string const messages = R"("messages":[{"user":"alice","text":"\"\n","id":"7","seq":5,"time":2}]})";
+  CHECK(history_text({newest, 0, "general", 0, 50}, found) ==
+        R"({"type":"history","channel":"general","epoch":"e1","seq":5,"more":true,)" + messages);
+  CHECK(history_text({after, 0, "general", 4, 300}, found) ==
+        R"({"type":"history","channel":"general","epoch":"e1","after":4,"seq":5,)" + messages);
+  CHECK(history_text({before, 0, "general", 6, 50}, found) ==
+        R"({"type":"history","channel":"general","epoch":"e1","before":6,"more":true,)" + messages);
 }

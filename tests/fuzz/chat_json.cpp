@@ -25,6 +25,7 @@ bool is_name(std::string const& name) {
 json write(chat::join const& r) {
   json text = {{"type", "join"}, {"channel", r.channel}, {"user", r.user}};
   if (!r.device.empty()) text["device"] = r.device;
+  if (!r.epoch.empty()) text["epoch"] = r.epoch, text["seq"] = r.seq;
   return text;
 }
 json write(chat::leave const& r) { return {{"type", "leave"}, {"channel", r.channel}}; }
@@ -33,10 +34,22 @@ json write(chat::message const& r) {
   if (!r.id.empty()) text["id"] = r.id;
   return text;
 }
+json write(chat::history const& r) {
+  return {{"type", "history"}, {"channel", r.channel}, {"before", r.before}, {"limit", r.limit}};
+}
+json write(chat::typing const& r) { return {{"type", "typing"}, {"channel", r.channel}}; }
+json write(chat::ping const&) { return {{"type", "ping"}}; }
 
 void judge(chat::join const& r) {
   fuzz::check(is_name(r.channel) && is_name(r.user) && (r.device.empty() || is_name(r.device)), "names are names");
+  fuzz::check(r.epoch.empty() ? r.seq == 0 : is_name(r.epoch) && r.seq >= 0, "a position is an epoch and a number");
 }
+void judge(chat::history const& r) {
+  fuzz::check(is_name(r.channel) && r.before > 0 && r.limit > 0 && r.limit <= chat::page_limit_max,
+              "pages are bounded");
+}
+void judge(chat::typing const& r) { fuzz::check(is_name(r.channel), "a channel is a name"); }
+void judge(chat::ping const&) {}
 void judge(chat::leave const& r) { fuzz::check(is_name(r.channel), "a channel is a name"); }
 void judge(chat::message const& r) {
   fuzz::check(is_name(r.channel) && (r.id.empty() || is_name(r.id)), "names are names");
@@ -74,11 +87,11 @@ void written(std::string const& channel, chat::stored_message const& stored) {
   fuzz::check(kept(sent["channel"], channel) && kept(sent["user"], stored.user) && kept(sent["text"], stored.text) &&
                   kept(sent["id"], stored.id) && sent["type"] == "message",
               "a message is written as it is");
-  json const history = json::parse(chat::history_text(channel, {stored.id, {stored, stored}}));
+  json const history = json::parse(chat::history_text({.channel = channel}, {stored.id, 2, {stored, stored}}));
   fuzz::check(history["messages"].size() == 2 && kept(history["messages"][1]["text"], stored.text),
               "a history is written as it is");
-  json const presence = json::parse(chat::presence_text(channel, {stored.user, channel}));
-  fuzz::check(presence["users"].size() == 2 && kept(presence["users"][0], stored.user), "so is a presence");
+  json const presence = json::parse(chat::presence_text(channel, {{stored.user, 1}}));
+  fuzz::check(presence["count"] == 1 && kept(presence["users"][0], stored.user), "so is a presence");
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ import WebSocket from 'ws';
 import {folder, run, Server} from './support/program.mjs';
 
 async function startChat(t, where = 'memory:') {
-  const server = await Server.start('chat_server', ['--port', '0', '--store', where]);
+  const server = await Server.start('chat_server', ['--port', '0', '--store', where, '--rate', '0']);
   t.after(() => server.end('SIGKILL'));
   return server;
 }
@@ -47,6 +47,11 @@ class Client {
     }
   }
 
+  /// All messages of a type that nobody has asked for.
+  taken(type) {
+    return this.#got.filter((m) => m.type === type);
+  }
+
   async join(channel, user, device) {
     this.send({type: 'join', channel, user, device});
     return this.next('history');
@@ -80,6 +85,68 @@ test('the protocol: join, presence, message, ack, repeat, leave', async (t) => {
   assert.equal((await alice.next('ack')).seq, 3);
   const again = await bob.join('general', 'bob');
   assert.deepEqual(again.messages.map((m) => m.seq), [1, 2, 3]);
+});
+
+test('resuming: what was missed, in order, once; older pages; typing; ping', async (t) => {
+  const server = await startChat(t);
+  const alice = await Client.open(server);
+  const bob = await Client.open(server);
+  const {epoch, seq} = await bob.join('general', 'bob');
+  assert.equal(seq, 0);
+  bob.socket.terminate();
+  await alice.join('general', 'alice');
+  for (let i = 1; i <= 60; ++i) alice.say('general', `m${i}`, `${i}`);
+  for (let i = 1; i <= 60; ++i) await alice.next('ack');
+
+  const back = await Client.open(server);
+  back.send({type: 'join', channel: 'general', user: 'bob', epoch, seq: 58});
+  const {messages, ...missed} = await back.next('history');
+  assert.deepEqual(missed, {type: 'history', channel: 'general', epoch, after: 58, seq: 60});
+  assert.deepEqual(messages.map((m) => m.text), ['m59', 'm60']);
+  alice.say('general', 'live', 'live');
+  assert.equal((await back.next('message')).seq, 61);
+
+  const fresh = await Client.open(server);
+  const newest = await fresh.join('general', 'carol');
+  assert.ok(newest.more);
+  assert.deepEqual([newest.seq, newest.messages[0].seq, newest.messages.length], [61, 12, 50]);
+  fresh.send({type: 'history', channel: 'general', before: 12, limit: 100});
+  const oldest = await fresh.next('history');
+  assert.deepEqual([oldest.before, oldest.more, oldest.messages.length], [12, false, 11]);
+
+  const lost = await Client.open(server);
+  lost.send({type: 'join', channel: 'general', user: 'dave', epoch: 'another', seq: 3});
+  assert.deepEqual(await lost.next('reload'), {type: 'reload', channel: 'general'});
+  assert.equal((await lost.next('history')).messages.length, 50);
+
+  alice.send({type: 'typing', channel: 'general'});
+  assert.deepEqual(await back.next('typing'), {type: 'typing', channel: 'general', user: 'alice'});
+  back.send({type: 'ping'});
+  assert.deepEqual(await back.next('pong'), {type: 'pong'});
+});
+
+test('a frame over 64 KiB is closed with 1009', async (t) => {
+  const server = await startChat(t);
+  const alice = await Client.open(server);
+  alice.say('general', 'x'.repeat(64 * 1024));
+  assert.equal((await alice.closed).code, 1009);
+});
+
+test('20 messages a second and a burst of 40; who does not listen is closed with 4429', async (t) => {
+  const server = await Server.start('chat_server', ['--port', '0', '--store', 'memory:']);
+  t.after(() => server.end('SIGKILL'));
+  const alice = await Client.open(server);
+  await alice.join('general', 'alice');
+  for (let i = 0; i < 60; ++i) alice.say('general', 'spam', `${i}`);
+  const {code, id, retry_ms: wait} = await alice.next('error');
+  assert.equal(code, 'rate_limited');
+  await new Promise((done) => setTimeout(done, wait + 1000));
+  alice.say('general', 'sorry', id);
+  for (;;) if ((await alice.next('ack')).id === id) break;
+  for (let i = 0; i < 500; ++i) alice.say('general', 'spam', `more ${i}`);
+  const closed = await alice.closed;
+  assert.equal(closed.code, 4429);
+  assert.ok(Number(closed.reason) > 0);
 });
 
 test('what was acknowledged survives kill -9, and keeps its number', async (t) => {
@@ -127,7 +194,7 @@ test('bad input gets an error answer and the connection stays, until there are 1
   await alice.join('general', 'alice');
   await expect({type: 'join', channel: 'general', user: 'alice'}, 'already_joined');
   await expect({type: 'message', channel: 'general', text: 'x'.repeat(16385)}, 'bad_text');
-  await expect({type: 'message', channel: 'general', text: 'x'.repeat(200_000)}, 'bad_text');
+  await expect({type: 'message', channel: 'general', text: 'x'.repeat(60_000)}, 'bad_text');
   await expect(Buffer.from('{}'), 'unsupported');
   alice.say('general', 'x'.repeat(16384), 'fits');
   assert.equal((await alice.next('ack')).seq, 1);
@@ -199,18 +266,36 @@ test('a client that does not read is cut off, and the others are not disturbed',
   const end = Date.now() + 30_000;
   while ((await present()).includes('slow') && Date.now() < end) await new Promise((done) => setTimeout(done, 200));
   assert.deepEqual(await present(), ['alice', 'visitor']);
-  slow.socket.terminate();
+  slow.socket.resume();
+  assert.match(String((await slow.closed).code), /^(4008|1006)$/);  // 1006: it was too slow for the Close, too
+  const got = slow.taken('message').map((m) => m.seq);
+  assert.ok(got.length > 0);
+  assert.deepEqual(got, got.map((_, i) => i + 1));
 });
 
 test('wrong flags: one sentence, exit status 2', async () => {
   for (const args of [['--bogus'], ['--port'], ['--port', 'x'], ['--port', '65536'], ['extra'], ['--store', 'mysql:x'],
-                      ['--store', 'sqlite:'], ['--host', '']]) {
+                      ['--store', 'sqlite:'], ['--rate', '-1'], ['--check-config=1'], ['--host', '']]) {
     const {code, out, err} = await run('chat_server', args);
     assert.equal(code, 2, args.join(' '));
     assert.equal(out, '');
     assert.match(err, /^chat_server: [^\n]+\n$/);
   }
   assert.equal((await run('chat_server', ['--help'])).code, 0);
+});
+
+test('--check-config says whether the store works and the port is free, and serves nothing', async (t) => {
+  const where = `sqlite:${path.join(folder(t), 'chat.db')}`;
+  const check = (...args) => run('chat_server', ['--check-config', ...args]);
+  const good = await check('--port', '0', '--store', where);
+  assert.equal(good.code, 0);
+  assert.match(good.out, /^the store works, and 127\.0\.0\.1:\d+ is free\n$/);
+  assert.equal(good.err, '');
+  const server = await startChat(t);
+  assert.equal((await check('--port', String(server.port), '--store', where)).code, 1);
+  const bad = await check('--port', '0', '--store', 'sqlite:/no/such/folder/chat.db');
+  assert.equal(bad.code, 1);
+  assert.match(bad.err, /^chat_server: [^\n]+--store sqlite:FILE\n$/);
 });
 
 test('a port in use: one sentence that says how to choose another, exit status 1', async (t) => {

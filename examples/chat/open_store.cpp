@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "open_store.hpp"
+
+namespace chat {
+
+std::optional<store_error> name_flaw(std::string const& where) {
+  if (where == "memory:" || (where.starts_with("sqlite:") && where != "sqlite:")) return std::nullopt;
+  if (!where.starts_with("postgres://") && !where.starts_with("postgresql://"))
+    return store_error{"there is no store '" + where.substr(0, where.find("//")) +
+                       "': use --store sqlite:FILE, --store postgres://USER@HOST/DATABASE or --store memory:"};
+#ifdef CHAT_POSTGRES
+  return std::nullopt;
+#else
+  return store_error{
+      "this chat_server was built without PostgreSQL: install libpq-dev and build it again, or use "
+      "--store sqlite:FILE"};
+#endif
+}
+
+result<std::unique_ptr<store>> open_store(std::string const& where, purews::default_loop& loop, store_events events) {
+  if (auto const flaw = name_flaw(where)) return *flaw;
+  if (where == "memory:") return open_sqlite(":memory:", loop, std::move(events));
+#ifdef CHAT_POSTGRES
+  if (where.starts_with("postgres")) return open_postgres(where, loop, std::move(events));
+#endif
+  return open_sqlite(where.substr(where.find(':') + 1), loop, std::move(events));
+}
+
+}  // namespace chat

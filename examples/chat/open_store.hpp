@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <purews/loop/default_loop.hpp>
+
+#include "store.hpp"
+
+namespace chat {
+
+/// What a store tells, on the loop's thread.
+struct store_events {
+  std::function<void(answer)> answered;
+  std::function<void(store_error const&)> report;  ///< for the operator: what is wrong apart from any request
+};
+
+template <class T>
+using result = std::variant<T, store_error>;
+
+/// What is wrong with the name of a store, if anything is.
+[[nodiscard]] std::optional<store_error> name_flaw(std::string const& where);
+
+/// Opens a store on a loop, which must live longer:
+///   sqlite:FILE      created if it is not there, and checked to be whole and ours; it serves one process
+///   memory:          the same without a file: at most 64 MiB, gone with the program, for tests and a first look
+///   postgres://...   a database of PostgreSQL 12 or later; it is connected to when it can be reached
+[[nodiscard]] result<std::unique_ptr<store>> open_store(std::string const& where, purews::default_loop& loop,
+                                                        store_events events);
+
+// Each in a file of its own; open_store.cpp knows which are there.
+[[nodiscard]] result<std::unique_ptr<store>> open_sqlite(std::string const& file, purews::default_loop& loop,
+                                                         store_events events);
+[[nodiscard]] result<std::unique_ptr<store>> open_postgres(std::string const& url, purews::default_loop& loop,
+                                                           store_events events);
+
+}  // namespace chat

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSL-1.0
+// chat_server on a real PostgreSQL: what every store does, and faults of the server, of a connection and of PostgreSQL.
+import assert from 'node:assert/strict';
+import {once} from 'node:events';
+import {after, before, test} from 'node:test';
+import {setTimeout as sleep} from 'node:timers/promises';
+import WebSocket from 'ws';
+
+import {Postgres} from './support/postgres.mjs';
+import {run, Server} from './support/program.mjs';
+import {talkThrough} from './support/traffic.mjs';
+
+const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const kills = Number(process.env.KILLS ?? 5);
+
+let pg;
+const endings = [];
+before(async () => { pg = await Postgres.start({after: (end) => endings.push(end)}); });
+after(async () => { for (const end of endings) await end(); });
+
+let schemas = 0;
+
+/// A place for one test.
+function place() {
+  const name = `place${++schemas}`;
+  pg.query(`CREATE SCHEMA ${name}`);
+  return `${pg.url}&options=-csearch_path%3D${name}`;
+}
+
+async function start(t, where, port = 0) {
+  const server = await Server.start('chat_server', ['--port', String(port), '--store', where, '--rate', '0']);
+  t.after(() => server.end('SIGKILL'));
+  return server;
+}
+
+const chat = (server) => `ws://127.0.0.1:${server.port}/ws`;
+
+test('it does what every store does', async () => {
+  const {code, out} = await run('test_examples', ['[store]'], {
+    env: {...process.env, CHAT_TEST_POSTGRES: pg.url}, timeout: 240_000,
+  });
+  assert.equal(code, 0, out);
+  assert.match(out, /All tests passed \(\d+ assertions in [1-9]\d* test cases\)/);
+});
+
+test(`kill -9 of the server (seed ${seed})`, async (t) => {
+  const where = place();
+  let server = await start(t, where);
+  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: kills, fault: async () => {
+    await server.end('SIGKILL');
+    server = await start(t, where, server.port);
+  }});
+  assert.deepEqual(wrong, []);
+  assert.equal(acked, stored);
+});
+
+test(`kill -9 of a PostgreSQL backend, which ends all its connections (seed ${seed})`, async (t) => {
+  const server = await start(t, place());
+  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: kills, fault: async (i, roll) => {
+    const pids = pg.backends();
+    process.kill(pids[roll(pids.length)], 'SIGKILL');
+  }});
+  assert.deepEqual(wrong, []);
+  assert.equal(acked, stored);
+});
+
+test(`a connection that is ended by the operator (seed ${seed})`, async (t) => {
+  const server = await start(t, place());
+  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: kills, fault: async () => {
+    pg.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chat_server'");
+  }});
+  assert.deepEqual(wrong, []);
+  assert.equal(acked, stored);
+});
+
+test(`kill -9 of PostgreSQL (seed ${seed})`, async (t) => {
+  const server = await start(t, place());
+  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: kills, fault: async (i, roll) => {
+    await pg.end('SIGKILL');
+    await sleep(roll(300));
+    await pg.run();
+  }});
+  assert.deepEqual(wrong, []);
+  assert.equal(acked, stored);
+  assert.match(server.err, /^chat_server: PostgreSQL does not work \(.*\): see to it/m);
+});
+
+test('two servers on one database give no number twice, and each learns what the other has stored', async (t) => {
+  const where = place();
+  const servers = [await start(t, where), await start(t, where)];
+  const sockets = [];
+  for (const server of servers) {
+    const socket = new WebSocket(chat(server));
+    socket.got = [];
+    socket.on('message', (data) => socket.got.push(JSON.parse(data)));
+    await once(socket, 'open');
+    t.after(() => socket.terminate());
+    socket.send(JSON.stringify({type: 'join', channel: 'general', user: `u${sockets.length}`}));
+    sockets.push(socket);
+  }
+  for (let i = 0; i < 50; ++i)
+    for (const socket of sockets)
+      socket.send(JSON.stringify({type: 'message', channel: 'general', text: 't', id: `${i}`}));
+  const acks = () => sockets.map((s) => s.got.filter((m) => m.type === 'ack').map((m) => m.seq));
+  for (const end = Date.now() + 20_000; acks().flat().length < 100 && Date.now() < end;) await sleep(10);
+  assert.deepEqual(acks().flat().sort((a, b) => a - b), Array.from({length: 100}, (_, i) => i + 1));
+  for (const socket of sockets) {
+    const seqs = socket.got.filter((m) => m.type === 'message').map((m) => m.seq);
+    const from = socket.got.find((m) => m.type === 'history').seq;
+    assert.deepEqual(seqs, seqs.map((_, i) => from + 1 + i));
+    assert.ok(seqs.at(-1) >= acks()[sockets.indexOf(socket)].at(-1));
+  }
+});
+
+test('--check-config says whether PostgreSQL can be reached', async () => {
+  const check = (where) => run('chat_server', ['--port', '0', '--check-config', '--store', where]);
+  const good = await check(place());
+  assert.equal(good.code, 0, good.err);
+  assert.match(good.out, /^the store works, and .* is free\n$/);
+  const bad = await check('postgres://chat@/postgres?host=/no/such/folder');
+  assert.equal(bad.code, 1);
+  assert.match(bad.err, /^chat_server: PostgreSQL does not work \(.*no\/such\/folder.*\): see to it[^\n]*\n$/);
+  for (const where of ['postgres://[::1/db', 'postgres://host/db?no_such_option=1']) {
+    const wrong = await check(where);
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.err, /^chat_server: this is no URL of PostgreSQL \(.*\): use --store postgres:[^\n]*\n$/);
+  }
+});
+
+test('tables of a newer chat_server are left alone', async () => {
+  const where = place();
+  pg.query(`CREATE TABLE place${schemas}.chat_version(version integer NOT NULL)`);
+  pg.query(`INSERT INTO place${schemas}.chat_version VALUES (2)`);
+  const {code, err} = await run('chat_server', ['--port', '0', '--check-config', '--store', where]);
+  assert.equal(code, 1);
+  assert.match(err, /belong to a newer chat_server/);
+});
