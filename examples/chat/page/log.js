@@ -96,7 +96,7 @@ export class Log {
     const keys = new Map();
     const wanted = [];
     const put = (key, make, other) => {
-      const node = this.#nodes.get(key) ?? (other && this.#nodes.get(other)) ?? make();
+      const node = this.#nodes.get(key) ?? this.#nodes.get(other) ?? make();
       keys.set(key, node);
       wanted.push(node);
       return node;
@@ -116,7 +116,9 @@ export class Log {
         previous = {...previous, user: null};  // who speaks behind it is named again
       }
       const own = user === channel.me;
-      const node = put(m.seq ? `number ${m.seq}` : `id ${m.id}`, () => messageNode(user, m, own), own && `id ${m.id}`);
+      // One of ours keeps its element when it gets its number.
+      const key = m.seq ? `number ${m.seq}` : `id ${m.id}`;
+      const node = put(key, () => messageNode(user, m, own), own ? `id ${m.id}` : undefined);
       const follows = previous?.user === user && previous.day === day && m.time - previous.time < groupedWithin;
       node.classList.toggle('first', !follows);
       this.#drawStanding(channel.name, node, m, own);
