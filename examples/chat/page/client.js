@@ -1,340 +1,299 @@
 // SPDX-License-Identifier: BSL-1.0
-// The connection, and what is known of the channels: no DOM here. After every change it calls `changed`.
+// A client of the chat that loses nothing; docs/chat.md is its protocol. No DOM, no dependency: for any program.
+//
+//   const client = new Client({url: 'wss://example.org/ws', user: 'ada', channels: ['general'], changed: draw});
+//   client.start();
+//   client.say('general', 'Hello!');                       // also while there is no connection
+//   for (const m of client.channels.get('general').messages) console.log(m.user, m.text);
+//
+// `changed` is called after whatever happened: draw everything from `state`, `reason` and `channels` (channel.js says
+// what a channel has). `notice` is told in words if a channel could not be joined.
+//
+//   start() stop()               comes; goes for good
+//   connect()                    tries now, instead of when the wait is over
+//   join(channel) leave(channel)
+//   say(channel, text)           gives what is wrong with the text, or '' if it is in the channel's `outgoing`
+//   cancel(channel, id)          one that failed, or was never sent; retry(channel, id): one that failed
+//   older(channel)               asks for the page before what is there
+//   typing(channel)              at each key; the others are told now and then
+//
+// state: 'stopped', 'connecting', 'online', 'waiting' (for the next try), 'ended' (`reason` says why; connect() tries).
+//
+// Outside of a browser, or in a test, give it any of its surroundings (see `browser`) beside `url`.
 
-const kept = 500;                   // messages of a channel that stay in memory
-const ackPatience = 10_000;         // ms without an ack until the connection counts as dead
-const final = new Set([1000, 1002, 1003, 1007, 1008, 1009]);  // closed with one of these: coming back would not help
+import {Channel} from './channel.js';
+import {Alarm, Connection, patience} from './connection.js';
+import {Memory} from './memory.js';
+import {textFlaw, wellFormed} from './words.js';
 
-export const textBytesMax = 16384;
-export const nameBytesMax = 64;
+const again = [2000, 5000];    // ms between which to ask again, when the store was unavailable
+const flightMax = 16;          // messages without an answer
+const pageMessages = 50;
+const typingEvery = 3000;      // ms
+const typingFor = 5000;        // ms
 
-export const bytes = (text) => new TextEncoder().encode(text).length;
+const browser = () => ({
+  WebSocket: globalThis.WebSocket,
+  local: new Memory(() => localStorage),    // the name of this device, and what the user has read
+  tab: new Memory(() => sessionStorage),    // messages without an ack: they survive a reload of the page
+  network: globalThis,                      // tells 'online' and 'offline'
+  now: () => performance.now(),             // ms, never back
+  time: () => Date.now(),                   // ms since 1970
+  setTimeout: (work, ms) => setTimeout(work, ms),
+  clearTimeout: (timer) => clearTimeout(timer),
+  random: Math.random,                      // from 0 to 1
+  randomId,
+});
 
 // randomUUID() exists only on https: and localhost.
-export function randomId() {
+function randomId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, '0')).join('');
 }
 
-/// Values in a Storage that may be full, forbidden or garbled.
-export class Memory {
-  #storage;
-
-  constructor(open) {
-    try {
-      this.#storage = open();
-    } catch { /* forbidden: then nothing is remembered */ }
-  }
-
-  get(key, otherwise) {
-    try {
-      return JSON.parse(this.#storage.getItem(`purews.${key}`)) ?? otherwise;
-    } catch {
-      return otherwise;
-    }
-  }
-
-  set(key, value) {
-    try {
-      this.#storage.setItem(`purews.${key}`, JSON.stringify(value));
-    } catch { /* full or forbidden */ }
-  }
-}
-
-/// One channel as this page sees it: messages in the order of their seq, each once, and ours that have no seq yet.
-class Channel {
-  joined = false;
-  epoch = null;
-  messages = [];
-  pending = [];  // {id, text, time, state: 'waiting' | 'sent' | 'failed', sentAt, reason}
-  users = [];
-  read = null;   // {epoch, seq}: what the user has seen
-
-  constructor(name) {
-    this.name = name;
-  }
-
-  get last() {
-    return this.messages.at(-1)?.seq ?? 0;
-  }
-
-  unread(me) {
-    const seen = this.read?.epoch === this.epoch ? this.read.seq : 0;
-    return this.messages.filter((m) => m.seq > seen && m.user !== me).length;
-  }
-
-  /// Never joins two histories: what does not continue what we have replaces it.
-  take(epoch, messages) {
-    const continues = epoch === this.epoch && messages.length > 0 && messages[0].seq <= this.last + 1;
-    if (!continues) this.messages = [];
-    this.epoch = epoch;
-    for (const m of messages) this.insert(m);
-    this.read ??= {epoch, seq: this.last};  // at the first visit the past is not news
-  }
-
-  insert(message) {
-    let at = this.messages.length;
-    while (at > 0 && this.messages[at - 1].seq > message.seq) --at;
-    if (at > 0 && this.messages[at - 1].seq === message.seq) return;
-    this.messages.splice(at, 0, message);
-    if (this.messages.length > kept) this.messages.splice(0, this.messages.length - kept);
-  }
-
-  settle(id) {
-    const at = this.pending.findIndex((p) => p.id === id);
-    return at < 0 ? null : this.pending.splice(at, 1)[0];
-  }
-}
-
 export class Client {
-  state = 'connecting';  // 'connecting', 'online', 'waiting' (for the next try), 'ended'
-  reason = '';           // why it ended
-  channels = new Map();
+  channels = new Map();  // name -> Channel
 
-  #socket = null;
-  #tries = 0;
-  #timer = 0;
-  #watch = 0;
+  #env;
+  #connection;
+  #alarm;
+  #flight = flightMax;   // how many messages may be without an answer
+  #holdUntil = 0;        // until then none is sent
+  #typed = new Map();    // channel -> when we told that we type
 
-  /// `local` outlives the tab, `tab` outlives a reload. `notice` is told what went wrong with a channel.
-  constructor({url, user, names, local, tab, changed, notice}) {
-    Object.assign(this, {url, user, local, tab, changed, notice});
-    this.device = local.get('device', null) ?? randomId();
-    local.set('device', this.device);
-    for (const name of names) this.#open(name);
-    this.#remember();
+  constructor({url, user, channels = [], changed, notice = () => {}, ...env}) {
+    this.#env = {...browser(), ...env};
+    Object.assign(this, {user, changed, notice});
+    this.device = this.#env.local.get('device', null) ?? this.#env.randomId();
+    this.#env.local.set('device', this.device);
+    for (const name of channels) this.channels.set(name, new Channel(name, user, this.#env));
+    this.#alarm = new Alarm(this.#env, () => this.#turn(() => this.#ring()));
+    this.#connection = new Connection(url, this.#env, {
+      turn: (work) => this.#turn(work),
+      opened: () => this.#opened(),
+      received: (m) => this.#received(m),
+      dropped: (end) => this.#dropped(end),
+    });
+  }
+
+  get state() {
+    return this.#connection.state;
+  }
+
+  get reason() {
+    return this.#connection.reason;
   }
 
   start() {
-    addEventListener('online', this.#comeBack);
-    addEventListener('offline', this.#gone);
-    this.#watch = setInterval(() => this.#checkAcks(), 2000);
-    this.connect();
+    this.#turn(() => this.#connection.start());
   }
 
   stop() {
-    removeEventListener('online', this.#comeBack);
-    removeEventListener('offline', this.#gone);
-    clearInterval(this.#watch);
-    clearTimeout(this.#timer);
-    this.#drop(1000);
-    this.tab.set('pending', {});
+    this.#turn(() => this.#connection.stop());
   }
 
   connect() {
-    clearTimeout(this.#timer);
-    this.#drop();
-    this.state = 'connecting';
-    this.reason = '';
-    const socket = this.#socket = new WebSocket(this.url);
-    socket.onopen = () => {
-      this.state = 'online';
-      for (const channel of this.channels.values()) this.#enter(channel);
-      this.changed();
-    };
-    socket.onmessage = ({data}) => this.#receive(JSON.parse(data));
-    socket.onclose = ({code, reason}) => this.#lost(code, reason);
-    this.changed();
+    this.#turn(() => this.#connection.connect());
   }
 
   join(name) {
     if (this.channels.has(name)) return;
-    const channel = this.#open(name);
-    this.#remember();
-    if (this.state === 'online') this.#enter(channel);
-    this.changed();
+    this.#turn(() => {
+      const channel = new Channel(name, this.user, this.#env);
+      this.channels.set(name, channel);
+      this.#enter(channel);
+    });
   }
 
   leave(name) {
     const channel = this.channels.get(name);
     if (!channel) return;
-    if (channel.joined) this.#send({type: 'leave', channel: name});
-    this.channels.delete(name);
-    this.#remember();
-    this.#keepPending();
-    this.changed();
+    this.#turn(() => {
+      if (channel.joined || channel.joinAsked !== null) this.#connection.send({type: 'leave', channel: name});
+      channel.outgoing.clear();
+      this.channels.delete(name);
+    });
   }
 
   say(name, text) {
     const channel = this.channels.get(name);
-    channel.pending.push({id: randomId(), text, time: Date.now(), state: 'waiting'});
-    this.#keepPending();
-    this.#flush(channel);
-    this.changed();
+    const whole = wellFormed(text);
+    const flaw = !channel ? `#${name} is not joined.` :
+        channel.outgoing.full ? 'Too many messages are waiting already.' : textFlaw(whole);
+    if (flaw) return flaw;
+    this.#turn(() => {
+      channel.outgoing.add(this.#env.randomId(), whole, this.#env.time());
+      Object.assign(channel, {missed: null, reloaded: false});
+      this.#typed.delete(name);
+    });
+    return '';
   }
 
   retry(name, id) {
+    this.#turn(() => this.channels.get(name)?.outgoing.retry(id));
+  }
+
+  /// True if the message will not be sent. One that was tried cannot be taken back: it may be stored already.
+  cancel(name, id) {
+    let done = false;
+    this.#turn(() => { done = this.channels.get(name)?.outgoing.cancel(id) ?? false; });
+    return done;
+  }
+
+  older(name) {
     const channel = this.channels.get(name);
-    const message = channel?.pending.find((p) => p.id === id);
-    if (!message) return;
-    message.state = 'waiting';
-    this.#flush(channel);
-    this.changed();
+    if (!channel?.joined || !channel.more || channel.loading || this.#env.now() < channel.pageAgain) return;
+    this.#turn(() => {
+      channel.pageAsked = this.#env.now();
+      this.#connection.send({type: 'history', channel: name, before: channel.first, limit: pageMessages});
+    });
   }
 
-  discard(name, id) {
-    this.channels.get(name)?.settle(id);
-    this.#keepPending();
-    this.changed();
+  typing(name) {
+    const now = this.#env.now();
+    if (!this.channels.get(name)?.joined || now < (this.#typed.get(name) ?? -Infinity) + typingEvery) return;
+    this.#typed.set(name, now);
+    this.#connection.send({type: 'typing', channel: name});
   }
 
-  markRead(name) {
-    const channel = this.channels.get(name);
-    if (!channel?.epoch || (channel.read?.epoch === channel.epoch && channel.read.seq >= channel.last)) return;
-    channel.read = {epoch: channel.epoch, seq: channel.last};
-    this.#keepRead();
-  }
+  // ---- The connection ----
 
-  #open(name) {
-    const channel = new Channel(name);
-    channel.read = this.local.get(`read.${this.user}`, {})[name] ?? null;
-    const {user, channels = {}} = this.tab.get('pending', {});
-    if (user === this.user) channel.pending = (channels[name] ?? []).map((p) => ({...p, state: 'waiting'}));
-    this.channels.set(name, channel);
-    return channel;
+  #opened() {
+    this.#flight = flightMax;
+    this.#holdUntil = 0;
+    for (const channel of this.channels.values()) this.#enter(channel);
   }
 
   #enter(channel) {
-    this.#send({type: 'join', channel: channel.name, user: this.user, device: this.device});
+    if (this.state !== 'online') return;
+    Object.assign(channel, {joined: false, joinAsked: this.#env.now(), joinAgain: null});
+    const {name, position} = channel;
+    this.#connection.send({type: 'join', channel: name, user: this.user, device: this.device, ...position});
   }
 
-  #receive(m) {
+  #rejoin(channel) {
+    this.#connection.send({type: 'leave', channel: channel.name});
+    channel.disconnected();
+    this.#enter(channel);
+  }
+
+  #dropped(end) {
+    this.#typed.clear();
+    for (const channel of this.channels.values()) {
+      const {outgoing} = channel;
+      if (end?.tooLarge) for (const m of outgoing.in('sent')) outgoing.fail(m, end.says);
+      channel.disconnected();
+    }
+  }
+
+  // ---- What the server says ----
+
+  #answers = {
+    history: (channel, m) => this.#history(channel, m),
+    reload: (channel) => channel.forget(),
+    message: (channel, {user, text, id, seq, time}) => {
+      if (channel.joined && !channel.take({user, text, id, seq, time})) this.#rejoin(channel);
+    },
+    ack: (channel, {id, seq, time}) => {
+      channel.acknowledge(id, seq, time);
+      this.#flight = Math.min(flightMax, this.#flight + 1);
+    },
+    presence: (channel, {users, count}) => Object.assign(channel, {users, count: count ?? users.length}),
+    typing: (channel, {user}) => channel.typed(user, this.#env.now() + typingFor),
+  };
+
+  #received(m) {
     const channel = this.channels.get(m.channel);
     if (m.type === 'error') this.#refused(m, channel);
-    else if (channel) this[`_${m.type}`]?.(channel, m);  // what a later server adds is not for us
-    this.changed();
+    else if (channel && Object.hasOwn(this.#answers, m.type)) this.#answers[m.type](channel, m);
   }
 
-  _history(channel, m) {
-    this.#tries = 0;
-    channel.joined = true;
-    for (const known of m.messages) if (known.user === this.user) channel.settle(known.id);
-    channel.take(m.epoch, m.messages);
-    this.#keepPending();
-    this.#keepRead();
-    // The same ids again: whatever of it is stored already is acknowledged, and not stored twice.
-    for (const message of channel.pending) if (message.state === 'sent') message.state = 'waiting';
-    this.#flush(channel);
-  }
-
-  _reload(channel) {  // a history that follows replaces what we have
-    channel.epoch = null;
-  }
-
-  _presence(channel, m) {
-    channel.users = m.users;
-  }
-
-  _message(channel, {user, text, id, seq, time}) {
-    if (!channel.joined) return;
-    if (seq > channel.last + 1) {  // a hole: load the history anew
-      channel.joined = false;
-      this.#send({type: 'leave', channel: channel.name});
-      this.#enter(channel);
-      return;
+  #history(channel, m) {
+    if ('before' in m) {
+      channel.pageAsked = null;
+      return channel.prepend(m);
     }
-    if (user === this.user) this.#settled(channel, id);
-    channel.insert({user, text, id, seq, time});
+    // What does not continue what we have answers an older join of ours; that to the newer one comes.
+    if ('after' in m && !channel.resume(m)) return;
+    if (!('after' in m)) channel.replace(m);
+    Object.assign(channel, {joined: true, joinAsked: null, joinAgain: null});
+    this.#connection.proven();
   }
 
-  _ack(channel, {id, seq, time}) {
-    const message = this.#settled(channel, id);
-    // An ack comes before the message itself; that of an old repeat may belong to what is not loaded.
-    if (message && seq === channel.last + 1) channel.insert({user: this.user, text: message.text, id, seq, time});
-  }
-
-  #settled(channel, id) {
-    const message = channel.settle(id);
-    if (message) this.#keepPending();
-    return message;
-  }
-
-  #refused({code, message, id}, channel) {
-    const mine = channel?.pending.find((p) => p.id === id);
-    if (mine && (code === 'store_unavailable' || code === 'rate_limited')) {
+  #refused({code, message, id, channel: name, retry_ms: told}, channel) {
+    if (name !== undefined && !channel) return;  // it was left
+    const {now, random} = this.#env;
+    const busy = code === 'store_unavailable' || code === 'rate_limited';
+    const at = now() + (code === 'rate_limited' ? told ?? 1000 : again[0] + random() * (again[1] - again[0]));
+    const mine = channel?.outgoing.sent(id);
+    if (mine && busy) {
       mine.state = 'waiting';
-      setTimeout(() => this.#flush(channel), 2000 + Math.random() * 3000);
+      this.#flight = 1;  // one by one, until it works again
+      this.#holdUntil = Math.max(this.#holdUntil, at);
+    } else if (code === 'already_joined') {
+      if (channel) this.#rejoin(channel);
+    } else if (code === 'not_joined') {
+      channel?.outgoing.disconnected();
+      if (channel?.joined) this.#enter(channel);
     } else if (mine) {
-      Object.assign(mine, {state: 'failed', reason: message});
-    } else if (channel && !channel.joined && code === 'store_unavailable') {
-      setTimeout(() => this.state === 'online' && !channel.joined && this.#enter(channel), 2000 + Math.random() * 3000);
-    } else if (channel && !channel.joined && code !== 'already_joined') {
-      this.channels.delete(channel.name);
-      this.#remember();
+      channel.outgoing.fail(mine, message);
+    } else if (channel?.joined) {
+      if (channel.loading) Object.assign(channel, {pageAsked: null, pageAgain: at});
+    } else if (channel && busy) {
+      Object.assign(channel, {joinAsked: null, joinAgain: at});
+    } else if (id === undefined) {
+      if (channel) this.channels.delete(name);
       this.notice(message);
     }
   }
 
-  #flush(channel) {
-    if (!channel.joined || this.state !== 'online') return;
-    for (const message of channel.pending) {
-      if (message.state !== 'waiting') continue;
-      Object.assign(message, {state: 'sent', sentAt: Date.now()});
-      this.#send({type: 'message', channel: channel.name, text: message.text, id: message.id});
+  /// Sends what waits, in its order, no more at once than the server takes.
+  #flush() {
+    const now = this.#env.now();
+    if (this.state !== 'online' || now < this.#holdUntil) return;
+    const channels = [...this.channels.values()];
+    let room = this.#flight - channels.reduce((sum, {outgoing}) => sum + outgoing.in('sent').length, 0);
+    for (const {name, joined, outgoing} of channels) {
+      const taken = joined ? outgoing.take(room, now) : [];
+      room -= taken.length;
+      for (const {text, id} of taken) this.#connection.send({type: 'message', channel: name, text, id});
     }
   }
 
-  #send(message) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
-  }
+  // ---- Time ----
 
-  #checkAcks() {
-    const late = Date.now() - ackPatience;
-    const isLate = (p) => p.state === 'sent' && p.sentAt < late;
-    const anyLate = [...this.channels.values()].some((c) => c.pending.some(isLate));
-    if (this.state === 'online' && anyLate) this.#lost(1006, '');
-  }
-
-  #lost(code, reason) {
-    this.#drop();
-    if (final.has(code)) {
-      this.state = 'ended';
-      this.reason = reason;
-    } else {
-      // Full jitter: a thousand pages that lost the same server come back spread over the whole wait.
-      const wait = Math.random() * Math.min(30_000, 500 * 2 ** this.#tries++);
-      this.state = 'waiting';
-      this.#timer = setTimeout(() => this.connect(), wait);
-    }
+  /// Everything that happens is a turn.
+  #turn(work) {
+    work();
+    this.#flush();
+    this.#connection.arm();
+    this.#alarm.set(this.#due());
     this.changed();
   }
 
-  #drop(code) {
-    const socket = this.#socket;
-    this.#socket = null;
+  #due() {
+    if (this.state !== 'online') return Infinity;
+    const dues = [this.#patienceEnds()];
+    if (this.#env.now() < this.#holdUntil) dues.push(this.#holdUntil);
+    for (const {joinAgain, typingEnds} of this.channels.values()) dues.push(joinAgain ?? Infinity, typingEnds);
+    return Math.min(...dues);
+  }
+
+  /// When what was asked first should have its answer.
+  #patienceEnds() {
+    const asked = [];
+    for (const {joinAsked, pageAsked, outgoing} of this.channels.values()) {
+      asked.push(joinAsked ?? Infinity, pageAsked ?? Infinity, ...outgoing.in('sent').map((m) => m.sentAt));
+    }
+    return Math.min(...asked) + patience;
+  }
+
+  #ring() {
+    const now = this.#env.now();
+    if (this.state !== 'online') return;
+    if (now >= this.#patienceEnds()) return this.#connection.lost(1006);
     for (const channel of this.channels.values()) {
-      channel.joined = false;
-      for (const message of channel.pending) if (message.state === 'sent') message.state = 'waiting';
+      channel.forgetTyping(now);
+      if (channel.joinAgain !== null && now >= channel.joinAgain) this.#enter(channel);
     }
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close(code);
-  }
-
-  #comeBack = () => {
-    if (this.state === 'waiting') this.connect();
-  };
-
-  #gone = () => {
-    if (this.state !== 'ended') this.#lost(1006, '');
-  };
-
-  #remember() {
-    const names = [...this.channels.keys()];
-    this.local.set('channels', names);
-    this.tab.set('channels', names);
-  }
-
-  #keepPending() {
-    const channels = {};
-    for (const {name, pending} of this.channels.values()) {
-      if (pending.length) channels[name] = pending.map(({id, text, time}) => ({id, text, time}));
-    }
-    this.tab.set('pending', {user: this.user, channels});
-  }
-
-  #keepRead() {
-    const read = this.local.get(`read.${this.user}`, {});
-    for (const channel of this.channels.values()) if (channel.read) read[channel.name] = channel.read;
-    this.local.set(`read.${this.user}`, read);
   }
 }
