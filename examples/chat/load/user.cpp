@@ -37,7 +37,7 @@ void user::comes_back() {
 }
 
 void user::on_end(stream&) noexcept {
-  ++all_.reconnects;
+  if (joined_ && !leaving_) ++all_.reconnects;
   comes_back();
 }
 
