@@ -32,7 +32,8 @@ test('a server that is killed meanwhile and started again keeps its promises', a
   let server = await Server.start('chat_server', ['--port', '0', ...args]);
   t.after(() => server.end('SIGKILL'));
   const {port} = server;
-  const loading = load(['--users', '10', '--channels', '2', '--seconds', '3', '--rate', '0', `ws://127.0.0.1:${port}/ws`]);
+  const loading = load(
+    ['--users', '10', '--channels', '2', '--seconds', '3', '--rate', '0', `ws://127.0.0.1:${port}/ws`]);
   for (let i = 0; i < 2; ++i) {
     await new Promise((done) => setTimeout(done, 1000));
     await server.end('SIGKILL');
