@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSL-1.0
 #
 # Short names for what CMake, CTest and the package manager do. Variables: HOST, PORT, STORE, THREADS, LIVES, SEED,
-# MINUTES, TARGET, JOBS, and DEPS=skip, which leaves the installing of packages to you.
+# KILLS, MINUTES, TARGET, JOBS, and DEPS=skip, which leaves the installing of packages to you.
 
 HOST ?= 127.0.0.1
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
@@ -16,8 +16,8 @@ configure_program = $(with_generator) cmake -S . -B build \
   $$(test -f build/CMakeCache.txt || echo -DPUREWS_BUILD_TESTS=OFF -DPUREWS_BUILD_BENCH=OFF) >/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build check test test-asan test-tsan test-valgrind test-portability sim fuzz coverage mutate npm \
-  chat echo bench format clean
+.PHONY: help deps build check test test-asan test-tsan test-valgrind test-portability sim soak fuzz coverage mutate \
+  npm chat echo bench format clean
 .NOTPARALLEL:
 
 help: ## show this list
@@ -63,6 +63,12 @@ sim: ## run lives of the simulator (LIVES=1000000, SEED= the first one's seed)
 	@$(with_generator) cmake --preset release >/dev/null
 	@cmake --build build --parallel $(JOBS) --target sim
 	@build/bin/sim --lives $(or $(LIVES),1000000) --seed $(or $(SEED),0) --jobs $(JOBS)
+
+soak: ## kill the chat and its PostgreSQL many times during traffic (KILLS=100, SEED= of the faults)
+	$(deps) build chat test
+	@$(MAKE) --no-print-directory build npm
+	@cd tests/service && KILLS=$(or $(KILLS),100) $(if $(SEED),SEED=$(SEED)) node --test --test-reporter spec \
+	  chat_faults.test.mjs chat_postgres.test.mjs
 
 fuzz: ## let libFuzzer try each fuzz target for so many minutes of CPU time (MINUTES=10, TARGET=utf8)
 	$(deps) build chat test fuzz

@@ -17,13 +17,13 @@ std::optional<store_error> name_flaw(std::string const& where) {
 #endif
 }
 
-result<std::unique_ptr<store>> open_store(std::string const& where, purews::default_loop& loop, store_events events) {
+result<std::unique_ptr<store>> open_store(std::string const& where, purews::default_loop& loop, store_setup setup) {
   if (auto const flaw = name_flaw(where)) return *flaw;
-  if (where == "memory:") return open_sqlite(":memory:", loop, std::move(events));
+  if (where == "memory:") return open_sqlite(":memory:", loop, std::move(setup));
 #ifdef CHAT_POSTGRES
-  if (where.starts_with("postgres")) return open_postgres(where, loop, std::move(events));
+  if (where.starts_with("postgres")) return open_postgres(where, loop, std::move(setup));
 #endif
-  return open_sqlite(where.substr(where.find(':') + 1), loop, std::move(events));
+  return open_sqlite(where.substr(where.find(':') + 1), loop, std::move(setup));
 }
 
 }  // namespace chat

@@ -9,10 +9,11 @@
 
 namespace chat {
 
-/// What a store tells, on the loop's thread.
-struct store_events {
+/// What a store tells, on the loop's thread, and how much it keeps.
+struct store_setup {
   std::function<void(answer)> answered;
   std::function<void(store_error const&)> report;  ///< for the operator: what is wrong apart from any request
+  std::int64_t keep = 0;  ///< so many messages of each channel, and the repeats of these are known; 0: all of them
 };
 
 template <class T>
@@ -26,12 +27,12 @@ using result = std::variant<T, store_error>;
 ///   memory:          the same without a file: at most 64 MiB, gone with the program, for tests and a first look
 ///   postgres://...   a database of PostgreSQL 12 or later; it is connected to when it can be reached
 [[nodiscard]] result<std::unique_ptr<store>> open_store(std::string const& where, purews::default_loop& loop,
-                                                        store_events events);
+                                                        store_setup setup);
 
 // Each in a file of its own; open_store.cpp knows which are there.
 [[nodiscard]] result<std::unique_ptr<store>> open_sqlite(std::string const& file, purews::default_loop& loop,
-                                                         store_events events);
+                                                         store_setup setup);
 [[nodiscard]] result<std::unique_ptr<store>> open_postgres(std::string const& url, purews::default_loop& loop,
-                                                           store_events events);
+                                                           store_setup setup);
 
 }  // namespace chat

@@ -44,6 +44,11 @@ server::server(rate allowed)
     io_.get(file.path, [&file](purews::http_exchange& exchange) {
       exchange.answer({.content_type = file.type, .headers = page_headers, .body = std::as_bytes(file.body)});
     });
+  io_.get("/healthz", [](purews::http_exchange& exchange) { exchange.answer(200, "The chat is alive.\n"); });
+  io_.get("/readyz", [this](purews::http_exchange& exchange) {
+    bool const good = io_.ready() && store_->ready();
+    exchange.answer(good ? 200 : 503, good ? "The chat is ready.\n" : "The chat goes away, or has no store.\n");
+  });
   purews::websocket_route ws;  // without a list of origins: pages of this server only
   ws.on_open = [this](purews::session& s) {
     sessions_[s.id()] = &s;
@@ -66,8 +71,8 @@ server::~server() {
   ended_ = true;  // who is still connected asks nothing of the store any more
 }
 
-std::optional<store_error> server::open(std::string const& where) {
-  store_events const events{
+std::optional<store_error> server::open(std::string const& where, std::int64_t keep) {
+  store_setup const setup{
       .answered =
           [this](answer what) {
             hub_.answered(std::move(what));
@@ -78,8 +83,9 @@ std::optional<store_error> server::open(std::string const& where) {
             trouble_ = what;
             if (!checking_) perform(report{what.sentence});
           },
+      .keep = keep,
   };
-  auto opened = open_store(where, io_.loop(), events);
+  auto opened = open_store(where, io_.loop(), setup);
   if (auto const* const error = std::get_if<store_error>(&opened)) return *error;
   store_ = std::move(std::get<0>(opened));
   return std::nullopt;

@@ -51,7 +51,8 @@ BEGIN
     -- Numbers come in the order of the commits, because the channels stay locked until then; all are locked at once
     -- and in one order, so that no two servers wait for each other. After the lock each statement sees what others
     -- have committed.
-    CREATE FUNCTION chat_append(channels text[], senders text[], devices text[], ids text[], bodies text[], now bigint)
+    CREATE FUNCTION chat_append(channels text[], senders text[], devices text[], ids text[], bodies text[], now bigint,
+      keep bigint)
     RETURNS TABLE(seq bigint, "time" bigint, fresh boolean, epoch text) LANGUAGE plpgsql AS $append$
     DECLARE
       m record;
@@ -71,6 +72,10 @@ BEGIN
         END IF;
         RETURN NEXT;
       END LOOP;
+      IF keep > 0 THEN
+        DELETE FROM chat_messages k USING chat_channels c
+          WHERE c.name = ANY(channels) AND k.channel = c.name AND k.seq <= c.seq - keep;
+      END IF;
     END $append$;
     INSERT INTO chat_version VALUES (1);
   END IF;
@@ -82,7 +87,7 @@ struct statement {
   char const* name;
   char const* sql;
 };
-constexpr statement append{"append", "SELECT seq, time, fresh, epoch FROM chat_append($1, $2, $3, $4, $5, $6)"};
+constexpr statement append{"append", "SELECT seq, time, fresh, epoch FROM chat_append($1, $2, $3, $4, $5, $6, $7)"};
 constexpr statement make{"make", "INSERT INTO chat_channels(name) VALUES ($1) ON CONFLICT DO NOTHING"};
 // One statement, so that the channel and its messages are of the same moment.
 constexpr statement later{"later",
@@ -213,8 +218,8 @@ class connection {
 
 class postgres_store final : public store {
  public:
-  postgres_store(std::string url, purews::default_loop& on, store_events events)
-      : loop(on), url_(std::move(url)), events_(std::move(events)) {
+  postgres_store(std::string url, purews::default_loop& on, store_setup setup)
+      : loop(on), url_(std::move(url)), setup_(std::move(setup)) {
     for (int i = 0; i < connections; ++i) pool_.push_back(std::make_unique<connection>(*this));
     for (auto const& each : pool_) each->open();
     start_timer();
@@ -229,6 +234,7 @@ class postgres_store final : public store {
   // For the connections.
 
   std::string const& url() const { return url_; }
+  std::int64_t keep() const { return setup_.keep; }
   /// A random part of `most`.
   purews::duration part_of(purews::duration most) {
     return purews::duration{std::uniform_int_distribution<std::int64_t>(0, most.ns)(random_)};
@@ -238,7 +244,7 @@ class postgres_store final : public store {
   /// Later, so that nobody is called from inside submit().
   void tell(answer what) {
     loop.post([here = std::weak_ptr(alive_), this, got = std::move(what)]() mutable {
-      if (here.lock()) events_.answered(std::move(got));
+      if (here.lock()) setup_.answered(std::move(got));
     });
   }
   void report(std::string const& problem);
@@ -253,7 +259,7 @@ class postgres_store final : public store {
   void check_time();
 
   std::string url_;
-  store_events events_;
+  store_setup setup_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
   std::mt19937_64 random_{std::random_device()()};
   std::string reported_;
@@ -380,7 +386,8 @@ void connection::send(work what) {
     auto const& batch = *asked->batch;
     std::string const values[] = {array_of(batch, &new_message::channel), array_of(batch, &new_message::user),
                                   array_of(batch, &new_message::device),  array_of(batch, &new_message::id),
-                                  array_of(batch, &new_message::text),    std::to_string(asked->now_ms)};
+                                  array_of(batch, &new_message::text),    std::to_string(asked->now_ms),
+                                  std::to_string(owner_.keep())};
     good = execute(append, values);
   } else {
     using enum read_request::from;
@@ -472,13 +479,13 @@ void postgres_store::check_time() {
 void postgres_store::report(std::string const& problem) {
   if (problem == std::exchange(reported_, problem)) return;
   loop.post([here = std::weak_ptr(alive_), this, problem] {
-    if (here.lock()) events_.report(refused(problem));
+    if (here.lock()) setup_.report(refused(problem));
   });
 }
 
 }  // namespace
 
-result<std::unique_ptr<store>> open_postgres(std::string const& url, purews::default_loop& loop, store_events events) {
+result<std::unique_ptr<store>> open_postgres(std::string const& url, purews::default_loop& loop, store_setup setup) {
   char* error = nullptr;
   auto* const options = PQconninfoParse(url.c_str(), &error);
   if (options == nullptr) {
@@ -487,7 +494,7 @@ result<std::unique_ptr<store>> open_postgres(std::string const& url, purews::def
     return store_error{"this is no URL of PostgreSQL (" + why + "): use --store postgres://USER@HOST/DATABASE"};
   }
   PQconninfoFree(options);
-  return std::make_unique<postgres_store>(url, loop, std::move(events));
+  return std::make_unique<postgres_store>(url, loop, std::move(setup));
 }
 
 }  // namespace chat

@@ -40,6 +40,8 @@ constexpr char const* first_seq =
     "SELECT m.seq, m.time, c.epoch FROM messages m JOIN channels c ON c.name = m.channel"
     " WHERE channel=? AND user=? AND device=? AND id=?";
 constexpr char const* insert = "INSERT INTO messages VALUES(?, ?, ?, ?, ?, ?, ?)";
+constexpr char const* forget =
+    "DELETE FROM messages WHERE channel=? AND seq <= (SELECT seq - ? FROM channels WHERE name=?)";
 constexpr char const* later =
     "SELECT seq, time, user, id, text FROM messages WHERE channel=? AND seq>? ORDER BY seq LIMIT ?";
 constexpr char const* earlier =
@@ -88,10 +90,11 @@ class database {
 
   store_error why() const { return {error_}; }
 
-  answer run(append_request const& what) {
+  answer run(append_request const& what, std::int64_t keep) {
     std::vector<receipt> receipts;
     bool good = execute("BEGIN IMMEDIATE");
     for (auto const& m : *what.batch) good = good && append(m, what.now_ms, receipts);
+    for (auto const& m : *what.batch) good = good && (keep == 0 || run(forget, nothing, m.channel, keep, m.channel));
     if (good && execute("COMMIT")) return {what.number, std::move(receipts)};
     return {what.number, roll_back()};
   }
@@ -189,8 +192,8 @@ class database {
 /// The database on a thread of its own. Storing goes before reading: others wait for it.
 class sqlite_store final : public store {
  public:
-  sqlite_store(purews::default_loop& loop, store_events events)
-      : loop_(loop), events_(std::make_shared<store_events>(std::move(events))) {}
+  sqlite_store(purews::default_loop& loop, store_setup setup)
+      : loop_(loop), setup_(std::make_shared<store_setup>(std::move(setup))) {}
   ~sqlite_store() override {
     {
       std::lock_guard const lock(mutex_);
@@ -227,20 +230,23 @@ class sqlite_store final : public store {
     }
   }
 
+  answer run(append_request const& what) { return db_.run(what, setup_->keep); }
+  answer run(read_request const& what) { return db_.run(what); }
+
   template <class Request>
   void serve(std::unique_lock<std::mutex>& lock, std::deque<Request>& from) {
     auto const what = std::move(from.front());
     from.pop_front();
     lock.unlock();
-    auto tell = [to = std::weak_ptr(events_), got = db_.run(what)]() mutable {
-      if (auto const events = to.lock()) events->answered(std::move(got));
+    auto tell = [to = std::weak_ptr(setup_), got = run(what)]() mutable {
+      if (auto const setup = to.lock()) setup->answered(std::move(got));
     };
     loop_.post(std::move(tell));
     lock.lock();
   }
 
   purews::default_loop& loop_;
-  std::shared_ptr<store_events> events_;  // whoever still tells something must know whether we are there
+  std::shared_ptr<store_setup> setup_;  // whoever still tells something must know whether we are there
   database db_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -252,8 +258,8 @@ class sqlite_store final : public store {
 
 }  // namespace
 
-result<std::unique_ptr<store>> open_sqlite(std::string const& file, purews::default_loop& loop, store_events events) {
-  auto opened = std::make_unique<sqlite_store>(loop, std::move(events));
+result<std::unique_ptr<store>> open_sqlite(std::string const& file, purews::default_loop& loop, store_setup setup) {
+  auto opened = std::make_unique<sqlite_store>(loop, std::move(setup));
   if (auto const error = opened->open(file)) return *error;
   return opened;
 }

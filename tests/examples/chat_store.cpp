@@ -163,3 +163,22 @@ TEST_CASE("chat: two programs on one store give no number twice, and leave none 
   CHECK(all.rbegin()->first == 40);
   CHECK(one.newest("random").newest == 40);
 }
+
+TEST_CASE("chat: every store keeps so many messages of each channel as it is told, and goes on counting", "[store]") {
+  any_store const here;
+  opened kept(here.where(), 3);
+  kept.append({say("a", "1"), say("b", "1", "bob", "random")});
+  std::vector<new_message> batch;
+  for (int i = 2; i <= 10; ++i) batch.push_back(say("m", std::to_string(i)));
+  CHECK(kept.append(batch).back().seq == 10);
+  auto const rest = kept.newest();
+  CHECK(rest.newest == 10);
+  CHECK(rest.messages.size() == 3);
+  CHECK(rest.messages.front().seq == 8);
+  CHECK_FALSE(rest.more);
+  auto const missed = kept.read({read_request::from::after, 0, "general", 5, 300});
+  CHECK(missed.messages.size() == 3);  // which is not all that came after 5, and so the hub says reload
+  CHECK(kept.newest("random").messages.size() == 1);
+  CHECK(kept.append({say("m", "9"), say("k", "11")}).front().seq == 9);
+  CHECK(kept.newest().messages.back().seq == 11);
+}

@@ -33,8 +33,8 @@ class folder {
 
 class opened {
  public:
-  explicit opened(std::string const& where) {
-    auto made = open_store(where, loop_, events());
+  explicit opened(std::string const& where, std::int64_t keep = 0) : keep_(keep) {
+    auto made = open_store(where, loop_, setup());
     if (auto const* const error = std::get_if<store_error>(&made)) FAIL(error->sentence);
     store_ = std::move(std::get<0>(made));
   }
@@ -98,12 +98,14 @@ class opened {
   }
 
  private:
-  store_events events() {
+  store_setup setup() {
     return {.answered = [this](answer what) { answers.push_back(std::move(what)); },
-            .report = [this](store_error const& what) { reports.push_back(what.sentence); }};
+            .report = [this](store_error const& what) { reports.push_back(what.sentence); },
+            .keep = keep_};
   }
 
   purews::default_loop loop_;
+  std::int64_t keep_;
   ticket last_ = 0;
   std::unique_ptr<store> store_;
 };

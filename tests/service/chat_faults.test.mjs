@@ -6,7 +6,8 @@ import {test} from 'node:test';
 import WebSocket, {WebSocketServer} from 'ws';
 
 import {folder, Server} from './support/program.mjs';
-import {check, talkThrough} from './support/traffic.mjs';
+import {RoughNetwork} from './support/rough.mjs';
+import {check, dice, talkThrough} from './support/traffic.mjs';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const kills = Number(process.env.KILLS ?? 5);
@@ -28,6 +29,18 @@ test(`kill -9 of the server: what was acknowledged is stored, and all is deliver
   });
   assert.deepEqual(wrong, []);
   assert.ok(acked === stored && acked >= 50 * kills, `${acked} ${stored}`);
+});
+
+test(`a network that delays, slices and resets connections (seed ${seed})`, async (t) => {
+  const server = await start(`sqlite:${path.join(folder(t), 'chat.db')}`);
+  t.after(() => server.end('SIGKILL'));
+  const network = await RoughNetwork.start(t, {port: server.port, roll: dice(seed + 1)});
+  const {wrong, stored, acked} = await talkThrough({
+    url: `ws://127.0.0.1:${network.port}/ws`, seed, times: kills, fault: async () => {},
+  });
+  assert.deepEqual(wrong, []);
+  assert.equal(acked, stored);
+  assert.ok(network.resets >= kills, `${network.resets} resets`);
 });
 
 /// Stands between the speakers and the server, and lies once: `lie(message, to)` gives what is sent instead.

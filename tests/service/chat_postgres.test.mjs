@@ -77,12 +77,28 @@ test(`kill -9 of PostgreSQL (seed ${seed})`, async (t) => {
   const server = await start(t, place());
   const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: kills, fault: async (i, roll) => {
     await pg.end('SIGKILL');
+    assert.equal((await fetch(`${server.address}/healthz`)).status, 200);
     await sleep(roll(300));
     await pg.run();
   }});
   assert.deepEqual(wrong, []);
   assert.equal(acked, stored);
+  assert.equal((await fetch(`${server.address}/readyz`)).status, 200);
   assert.match(server.err, /^chat_server: PostgreSQL does not work \(.*\): see to it/m);
+});
+
+test(`the processes of PostgreSQL stand still for longer than any patience (seed ${seed})`, async (t) => {
+  const server = await start(t, place());
+  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: 1, fault: async () => {
+    const still = pg.backends();
+    for (const pid of still) process.kill(pid, 'SIGSTOP');
+    await sleep(13_000);  // the server gives them up after 10 s
+    const others = pg.backends().filter((pid) => !still.includes(pid));
+    for (const pid of still) process.kill(pid, 'SIGCONT');
+    assert.ok(others.length > 0);
+  }});
+  assert.deepEqual(wrong, []);
+  assert.equal(acked, stored);
 });
 
 test('two servers on one database give no number twice, and each learns what the other has stored', async (t) => {

@@ -298,6 +298,24 @@ test('--check-config says whether the store works and the port is free, and serv
   assert.match(bad.err, /^chat_server: [^\n]+--store sqlite:FILE\n$/);
 });
 
+test('/readyz is 200 while the store works, and --keep bounds the history', async (t) => {
+  const server = await Server.start('chat_server', ['--port', '0', '--store', 'memory:', '--keep', '10']);
+  t.after(() => server.end('SIGKILL'));
+  for (const where of ['/healthz', '/readyz']) assert.equal((await fetch(server.address + where)).status, 200);
+  const alice = await Client.open(server);
+  const {epoch} = await alice.join('general', 'alice');
+  for (let i = 0; i < 25; ++i) alice.say('general', 'm', `${i}`);
+  for (let i = 0; i < 25; ++i) await alice.next('ack');
+  const bob = await Client.open(server);
+  bob.send({type: 'join', channel: 'general', user: 'bob', epoch, seq: 15});
+  assert.equal((await bob.next('history')).messages.length, 10);
+  const carol = await Client.open(server);
+  carol.send({type: 'join', channel: 'general', user: 'carol', epoch, seq: 14});
+  await carol.next('reload');
+  const {messages, more} = await carol.next('history');
+  assert.deepEqual([messages.length, messages[0].seq, more], [10, 16, false]);
+});
+
 test('a port in use: one sentence that says how to choose another, exit status 1', async (t) => {
   const server = await startChat(t);
   const {code, err} = await run('chat_server', ['--port', String(server.port), '--store', 'memory:']);

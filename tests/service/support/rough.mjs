@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSL-1.0
+// A network between clients and a server that delays, slices, and resets connections.
+import {once} from 'node:events';
+import net from 'node:net';
+import {setTimeout as sleep} from 'node:timers/promises';
+
+export class RoughNetwork {
+  resets = 0;
+
+  /// Gives one that leads to `port`; when the test `t` ends, it ends too. One piece in `reset` is the last.
+  static async start(t, {port, roll, reset = 150}) {
+    const rough = new RoughNetwork();
+    const open = new Set();
+    const server = net.createServer((client) => {
+      const real = net.connect(port, '127.0.0.1');
+      const both = [client, real];
+      const cut = () => both.forEach((socket) => socket.resetAndDestroy());
+      both.forEach((from, i) => {
+        open.add(from);
+        from.on('error', () => {});
+        from.on('close', () => {
+          open.delete(from);
+          both[1 - i].destroy();
+        });
+        rough.#carry(from, both[1 - i], roll, () => roll(reset) === 0 && (++rough.resets, cut(), true));
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => {
+      server.close();
+      for (const socket of open) socket.destroy();
+    });
+    rough.port = server.address().port;
+    return rough;
+  }
+
+  async #carry(from, to, roll, ends) {
+    try {
+      for await (const data of from) {
+        for (let at = 0; at < data.length;) {
+          const size = Math.min(data.length - at, 1 + roll(roll(2) ? 10 : 2000));
+          if (ends()) return;
+          if (roll(3) === 0) await sleep(roll(5));
+          to.write(data.subarray(at, at + size));
+          at += size;
+        }
+      }
+    } catch { /* it was reset */ }
+  }
+}
