@@ -202,7 +202,7 @@ test('hostile texts are shown, and do no harm', async (t) => {
     'w'.repeat(1400),
     'https://user:pass@evil.example/ https://evil.example/\u202egpj.exe https://' + '.'.repeat(500),
     `${'{{constructor.constructor("return 1")()}}'} \${1} %s %n`,
-    '\u0000\u0001\u001b[31m\u007f',
+    '\u0001\u001b[31m\u007f',
   ];
   const bob = await Talker.open(server, '<b>bob</b>');
   for (const text of hostile) await bob.say(text);
