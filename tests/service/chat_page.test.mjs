@@ -5,7 +5,8 @@ import path from 'node:path';
 import {after, before, test} from 'node:test';
 import axe from 'axe-core';
 
-import {bubble, enter, eventually, finish, join, online, people, say, shot, startChat, stored, texts} from './support/chat.mjs';
+import {bubble, enter, eventually, finish, join, online, people, say, shot, startChat, stored,
+        texts} from './support/chat.mjs';
 import {launch, openPage} from './support/browser.mjs';
 import {folder} from './support/program.mjs';
 import {Talker} from './support/talker.mjs';
@@ -35,7 +36,7 @@ test('the network goes and comes: what was missed is there, once, under a line t
   await waiting(bob);
   await say(bob, 'written in the tunnel');
   await say(bob, 'never mind');
-  await bob.getByText('2 messages wait to be sent').waitFor();
+  await bob.getByText('2 to send').waitFor();
   await bob.locator('.own', {hasText: 'never mind'}).getByRole('button', {name: 'Cancel'}).click();
   await eventually(() => bob.locator('.own').count(), 1);
   await bob.locator('.own[data-state=waiting]', {hasText: 'written in the tunnel'}).waitFor();
@@ -231,9 +232,9 @@ test('hostile texts are shown, and do no harm', async (t) => {
   await finish(alice);
 });
 
-test('no serious barrier: the welcome, the chat in light and dark, the panels of a phone, without a connection', async (t) => {
-  const server = await startChat(t);
+test('no serious barrier: welcome, chat, the panels of a phone, without a connection, in light and dark', async (t) => {
   for (const colorScheme of ['light', 'dark']) {
+    const server = await startChat(t);
     const page = await openPage(browser, {colorScheme});
     await page.goto(server.address);
     await page.getByRole('textbox', {name: 'Your name'}).waitFor();
