@@ -134,11 +134,14 @@ void server::perform(to_channel const& what) {
   auto const at = members_.find(what.channel);
   if (at == members_.end()) return;
   purews::prepared_message const text(purews::opcode::text, purews::as_bytes(what.text));
+  bool const replaceable = !what.key.empty();
   purews::send_options how;
-  if (!what.key.empty())
+  if (replaceable)
     how = {.when_full = purews::overflow::conflate, .key = std::hash<std::string>()(what.channel + '\n' + what.key)};
-  for (auto const& [client, to] : at->second)
-    if (client != what.but && to->send(text, how) == purews::refusal::queue_full) to->close(slow_consumer, "too slow");
+  for (auto const& [client, to] : at->second) {
+    if (client == what.but) continue;
+    if (to->send(text, how) == purews::refusal::queue_full && !replaceable) to->close(slow_consumer, "too slow");
+  }
 }
 
 void server::perform(subscribe const& what) {

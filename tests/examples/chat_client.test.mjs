@@ -359,9 +359,9 @@ test('a text that the server would refuse is not taken', () => {
   }
   assert.notEqual(s.client.say('nowhere', 'Hello'), '');
   assert.equal(s.client.say('general', 'x'.repeat(16_384)), '');
-  assert.equal(s.client.say('general', 'half \ud83d'), '');
-  assert.deepEqual(s.socket.sent.map((m) => m.text.length), [16_384, 6]);
-  assert.equal(s.socket.sent[1].text, 'half \ufffd');
+  assert.equal(s.client.say('general', 'half \ud83d\0'), '');
+  assert.deepEqual(s.socket.sent.map((m) => m.text.length), [16_384, 7]);
+  assert.equal(s.socket.sent[1].text, 'half \ufffd\ufffd');
   const t = stage().open();
   for (let i = 0; i < 100; ++i) assert.equal(t.client.say('general', 'x'), '');
   assert.notEqual(t.client.say('general', 'x'), '');

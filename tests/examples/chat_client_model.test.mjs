@@ -26,7 +26,8 @@ class Tab {
 
   open() {
     const {server, time, random} = this.world;
-    const env = {...time.env, random, network: this.#network, WebSocket: server.WebSocket, randomId: () => `${random()}`,
+    const {WebSocket} = server;
+    const env = {...time.env, random, network: this.#network, WebSocket, randomId: () => `${random()}`,
                  local: new Memory(() => this.#storage.local), tab: new Memory(() => this.#storage.tab)};
     this.client = new Client({url: 'ws://chat', user: this.user, channels: this.names, ...env,
                               changed: () => this.check(), notice: (text) => assert.fail(text)});

@@ -1,70 +1,19 @@
 // SPDX-License-Identifier: BSL-1.0
 // The chat as people use it: chat_server and Chromium.
 import assert from 'node:assert/strict';
-import {mkdirSync} from 'node:fs';
 import path from 'node:path';
 import {after, before, test} from 'node:test';
 
 import {launch, openPage, watched} from './support/browser.mjs';
-import {binaries, folder, Server} from './support/program.mjs';
+import {bubble, enter, eventually, finish, join as joined, online, people, say, shot, startChat, stored,
+        texts} from './support/chat.mjs';
+import {folder} from './support/program.mjs';
 
 let browser;
 before(async () => { browser = await launch(); });
 after(() => browser?.close());
 
-const shots = path.join(binaries, '../screenshots');
-
-async function startChat(t, where = 'memory:', port = 0) {
-  const server = await Server.start('chat_server', ['--port', String(port), '--store', where]);
-  t.after(() => server.end('SIGKILL'));
-  return server;
-}
-
-async function join(server, name, {channel = 'general', ...options} = {}) {
-  const page = await openPage(browser, options);
-  await page.goto(server.address);
-  await enter(page, name, channel);
-  return page;
-}
-
-async function enter(page, name, channel = 'general') {
-  await page.getByRole('textbox', {name: 'Your name'}).fill(name);
-  await page.getByRole('textbox', {name: 'Channel'}).fill(channel);
-  await page.getByRole('button', {name: 'Join the chat'}).click();
-  await online(page);
-}
-
-const online = (page) => page.locator('#connection[data-state=online]').waitFor();
-
-async function say(page, text) {
-  await page.getByRole('textbox', {name: 'Message', exact: true}).fill(text);
-  await page.keyboard.press('Enter');
-}
-
-const bubble = (page, text) => page.locator('.message .bubble').getByText(text, {exact: true});
-const stored = (page, text) => page.locator('.message.own[data-state=stored] .bubble').getByText(text, {exact: true});
-const texts = (page) => page.locator('.message .bubble').allTextContents();
-const people = (page) => page.locator('#people .name').allTextContents();
-
-async function eventually(get, wanted) {
-  const end = Date.now() + 15_000;
-  for (;;) {
-    const got = await get();
-    try {
-      return assert.deepEqual(got, wanted);
-    } catch (error) {
-      if (Date.now() > end) throw error;
-      await new Promise((done) => setTimeout(done, 50));
-    }
-  }
-}
-
-async function finish(...pages) {
-  for (const page of pages) {
-    assert.deepEqual(page.complaints, []);
-    await page.context().close();
-  }
-}
+const join = (...args) => joined(browser, ...args);
 
 test('two people join, talk, and see each other come and go', async (t) => {
   const server = await startChat(t);
@@ -189,8 +138,7 @@ test('on a phone everything fits, and the panels slide in and out', async (t) =>
   await stored(grace, 'From the phone').waitFor();
   const width = () => grace.evaluate(() => document.documentElement.scrollWidth);
   assert.equal(await width(), 360);
-  mkdirSync(shots, {recursive: true});
-  await grace.screenshot({path: path.join(shots, 'chat-phone.png')});
+  await shot(grace, 'chat-phone');
 
   const channels = grace.getByRole('button', {name: 'Channels'});
   await channels.click();
@@ -203,7 +151,6 @@ test('on a phone everything fits, and the panels slide in and out', async (t) =>
   await grace.keyboard.press('Escape');
   await eventually(() => grace.evaluate(() => document.activeElement.id), 'show-people');
   assert.equal(await width(), 360);
-  await other.screenshot({path: path.join(shots, 'chat-desktop-dark.png')});
   await finish(grace, other);
 });
 

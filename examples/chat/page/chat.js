@@ -138,11 +138,10 @@ function remember(names) {
 
 function drawConnection(channels) {
   const waiting = channels.reduce((sum, {outgoing}) => sum + outgoing.in('waiting').length, 0);
-  const later = waiting ? ` ${waiting === 1 ? 'One message waits' : `${waiting} messages wait`} to be sent.` : '';
   const texts = {
     connecting: 'Connecting…',
     online: 'Connected',
-    waiting: `Connection lost. Trying again…${later}`,
+    waiting: `Connection lost. Trying again…${waiting ? ` ${waiting} to send.` : ''}`,
     ended: `Disconnected${client.reason ? `: ${client.reason}` : ''}.`,
   };
   // A try that follows a lost connection is no news.

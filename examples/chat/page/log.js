@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // The messages of the channel on show.
 
-import {$, avatar, button, clock, dayName, dayOf, element, fullTime, linked, named, reconcile, setText, tint} from './dom.js';
+import {$, avatar, button, clock, dayName, dayOf, element, fullTime, linked, named, reconcile, setText,
+        tint} from './dom.js';
 
 const groupedWithin = 5 * 60_000;  // ms between two messages of one sender that share a head
 const nearTop = 300;               // px from the top where older messages are asked for
@@ -172,7 +173,8 @@ function messageNode(user, m, own) {
   bubble.append(linked(m.text));
   const body = element('div', 'body');
   body.append(head, bubble, element('p', 'standing'));
-  if (m.text.length > foldedOver.characters || m.text.split('\n').length > foldedOver.lines) bubble.after(folded(bubble));
+  const long = m.text.length > foldedOver.characters || m.text.split('\n').length > foldedOver.lines;
+  if (long) bubble.after(folded(bubble));
   if (!own) node.append(avatar(user));
   node.append(body);
   return node;

@@ -10,8 +10,8 @@ const deceptive = /[\p{Cc}\p{Zl}\p{Zp}\u00ad\u061c\u200b\u200e\u200f\u202a-\u202
 /// The length in UTF-8.
 export const bytes = (text) => new TextEncoder().encode(text).length;
 
-/// The text with U+FFFD for each half of a surrogate pair: these have no UTF-8.
-export const wellFormed = (text) => text.replace(/\p{Cs}/gu, '\ufffd');
+/// The text with U+FFFD for what the server does not take: U+0000, and halves of surrogate pairs, which have no UTF-8.
+export const wellFormed = (text) => text.replace(/[\0\p{Cs}]/gu, '\ufffd');
 
 /// Says what is wrong with a name; nothing ('') if it may be used.
 export function nameFlaw(what, name) {

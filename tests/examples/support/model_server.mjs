@@ -158,7 +158,8 @@ export class ModelServer {
     link.joined.set(name, {user, device});
     const knows = epoch === channel.epoch && seq <= messages.length && messages.length - seq <= resumeMax;
     if (knows) {
-      link.down({type: 'history', channel: name, epoch, after: seq, seq: messages.length, messages: messages.slice(seq)});
+      link.down({type: 'history', channel: name, epoch, after: seq, seq: messages.length,
+                 messages: messages.slice(seq)});
     } else {
       if (epoch) link.down({type: 'reload', channel: name});
       this.#newest(link, name, channel);
@@ -175,7 +176,8 @@ export class ModelServer {
   #page(link, {channel: name, before, limit}) {
     const {epoch, messages} = this.channel(name);
     const page = messages.slice(Math.max(0, before - 1 - Math.min(limit, pageMax)), before - 1);
-    link.down({type: 'history', channel: name, epoch, before, more: page.length > 0 && page[0].seq > 1, messages: page});
+    const more = page.length > 0 && page[0].seq > 1;
+    link.down({type: 'history', channel: name, epoch, before, more, messages: page});
   }
 
   #begin(name, messages, keys) {
