@@ -8,7 +8,7 @@ export class RoughNetwork {
   resets = 0;
 
   /// Gives one that leads to `port`; when the test `t` ends, it ends too. One piece in `reset` is the last.
-  static async start(t, {port, roll, reset = 150}) {
+  static async start(t, {port, roll, reset = 1000}) {
     const rough = new RoughNetwork();
     const open = new Set();
     const server = net.createServer((client) => {

@@ -173,8 +173,9 @@ export function check(stored, speakers) {
   return wrong;
 }
 
-/// Lets people talk while `fault` happens `times` times, and checks all afterwards. `url()` is where the chat is.
-export async function talkThrough({url, fault, times, seed, people = 4}) {
+/// Lets people talk while `fault` happens `times` times, and checks all afterwards. `url` is where the chat is, `truth`
+/// a way to it without faults.
+export async function talkThrough({url, truth = url, fault, times, seed, people = 4}) {
   const roll = dice(seed);
   const person = (_, i) => new Speaker({url, user: `user${i}`, channel: 'general', roll});
   const speakers = Array.from({length: people}, person);
@@ -190,7 +191,7 @@ export async function talkThrough({url, fault, times, seed, people = 4}) {
     await eventually(() => acked() >= enough, () => `after the faults: ${acked()} acknowledged, not ${enough}`);
     for (const s of speakers) s.quiet();
     await eventually(() => speakers.every((s) => s.pending.size === 0), () => 'not all is acknowledged');
-    const stored = await readAll(url, 'general');
+    const stored = await readAll(truth, 'general');
     // Who has a flaw may never get there.
     await eventually(() => speakers.every((s) => s.flaws.length > 0 || s.seq === stored.length),
                      () => `seqs ${speakers.map((s) => s.seq)} of ${stored.length}`);
