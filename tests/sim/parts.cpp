@@ -140,7 +140,7 @@ TEST_CASE("link: whatever a rough network does, all bytes arrive in order") {
     sim::link way(rolls.fork(), how);
     auto const size = 1 + static_cast<std::size_t>(rolls.below(500));
     CAPTURE(seed);
-    CHECK(carry(way, data, size, 1 + seed) == data);
+    CHECK(carry(way, data, size, static_cast<std::size_t>(1 + seed)) == data);
     CHECK(!way.corrupted());
   }
 }

@@ -182,14 +182,15 @@ class router {
 };
 
 inline void router::add(std::string_view path, websocket_route handlers, void (*make_data)(session_data&)) {
-  auto* const entry = new websocket_entry{std::string(path), static_cast<websocket_route&&>(handlers), make_data};
-  for (std::string const& name : entry->handlers.subprotocols) entry->subprotocols.push_back(name);
-  for (std::string const& name : entry->handlers.origins) {
-    // A list that allows less than it seems to says would be found out by users, or not at all.
-    PUREWS_ASSERT(name == "*" || parse_origin(name).valid());
-    entry->origins.push_back(name);
-  }
-  websockets_.push_back(entry);
+  // The views outlive the move of the lists. Nothing fails once the entry is made.
+  std::vector<std::string_view> subprotocols(handlers.subprotocols.begin(), handlers.subprotocols.end());
+  std::vector<std::string_view> origins(handlers.origins.begin(), handlers.origins.end());
+  // A list that allows less than it seems to says would be found out by users, or not at all.
+  for (std::string_view const name : origins) PUREWS_ASSERT(name == "*" || parse_origin(name).valid());
+  websockets_.reserve(websockets_.size() + 1);
+  websockets_.push_back(new websocket_entry{std::string(path), static_cast<websocket_route&&>(handlers), make_data,
+                                            static_cast<std::vector<std::string_view>&&>(subprotocols),
+                                            static_cast<std::vector<std::string_view>&&>(origins)});
 }
 
 inline void router::add(std::string_view method, std::string_view path, http_handler handler) {
