@@ -114,7 +114,7 @@ TEST_CASE("chat: every store takes the largest batch, and answers what is asked 
   any_store const here;
   opened kept(here.where());
   auto batch = std::make_shared<std::vector<new_message>>();
-  for (int i = 0; i < 512; ++i) batch->push_back(say(std::string(16384, 'x'), std::to_string(i)));
+  for (int i = 0; i < 512; ++i) batch->push_back(say(std::string(1024, 'x'), std::to_string(i)));
   kept.get().submit(append_request{1, batch, 1000});
   for (ticket i = 2; i < 50; ++i) kept.get().submit(read_request{.number = i, .channel = "general", .limit = 1});
   for (ticket i = 49; i > 1; --i) {

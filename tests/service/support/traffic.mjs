@@ -123,18 +123,15 @@ export class Speaker {
 export async function readAll(url, channel) {
   const socket = new WebSocket(url);
   await once(socket, 'open');
-  const next = async (type) => {
-    for (;;) {
-      const [data] = await once(socket, 'message');
+  const ask = (what) => new Promise((done, failed) => {
+    for (const event of ['message', 'close']) socket.removeAllListeners(event);
+    socket.on('message', (data) => {
       const m = JSON.parse(data);
-      if (m.type === type) return m;
-    }
-  };
-  const ask = async (what) => {
-    const got = next('history');
+      if (m.type === 'history') done(m);
+    });
+    socket.once('close', () => failed(new Error('the connection for the truth was lost')));
     socket.send(JSON.stringify(what));
-    return got;
-  };
+  });
   let page = await ask({type: 'join', channel, user: 'checker'});
   const all = page.messages;
   while (page.more) {
