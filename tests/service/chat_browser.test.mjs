@@ -5,9 +5,9 @@ import path from 'node:path';
 import {after, before, test} from 'node:test';
 
 import {launch, openPage, watched} from './support/browser.mjs';
-import {bubble, enter, eventually, finish, join as joined, online, people, say, shot, startChat, stored,
+import {bubble, enter, eventually, finish, join as joined, online, people, say, shot, stored,
         texts} from './support/chat.mjs';
-import {folder} from './support/program.mjs';
+import {folder, startChat} from './support/program.mjs';
 
 let browser;
 before(async () => { browser = await launch(); });

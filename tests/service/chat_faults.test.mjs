@@ -5,26 +5,24 @@ import path from 'node:path';
 import {test} from 'node:test';
 import WebSocket, {WebSocketServer} from 'ws';
 
-import {folder, Server} from './support/program.mjs';
+import {folder, startChat} from './support/program.mjs';
 import {RoughNetwork} from './support/rough.mjs';
 import {check, dice, talkThrough} from './support/traffic.mjs';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const kills = Number(process.env.KILLS ?? 5);
 
-const start = (where, port = 0) =>
-  Server.start('chat_server', ['--port', String(port), '--store', where, '--rate', '0']);
+const start = (t, where, port) => startChat(t, where, port, ['--rate', '0']);
 
 test(`kill -9 of the server: what was acknowledged is stored, and all is delivered once (seed ${seed})`, async (t) => {
   const where = `sqlite:${path.join(folder(t), 'chat.db')}`;
-  let server = await start(where);
-  t.after(() => server.end('SIGKILL'));
+  let server = await start(t, where);
   const {port} = server;
   const {wrong, stored, acked} = await talkThrough({
     url: `ws://127.0.0.1:${port}/ws`, seed, times: kills,
     fault: async () => {
       await server.end('SIGKILL');
-      server = await start(where, port);
+      server = await start(t, where, port);
     },
   });
   assert.deepEqual(wrong, []);
@@ -32,8 +30,7 @@ test(`kill -9 of the server: what was acknowledged is stored, and all is deliver
 });
 
 test(`a network that delays, slices and resets connections (seed ${seed})`, async (t) => {
-  const server = await start(`sqlite:${path.join(folder(t), 'chat.db')}`);
-  t.after(() => server.end('SIGKILL'));
+  const server = await start(t, `sqlite:${path.join(folder(t), 'chat.db')}`);
   const network = await RoughNetwork.start(t, {port: server.port, roll: dice(seed + 1)});
   const {wrong, stored, acked} = await talkThrough({
     url: `ws://127.0.0.1:${network.port}/ws`, truth: `ws://127.0.0.1:${server.port}/ws`,
@@ -46,8 +43,7 @@ test(`a network that delays, slices and resets connections (seed ${seed})`, asyn
 
 /// Stands between the speakers and the server, and lies once: `lie(message, to)` gives what is sent instead.
 async function lying(t, {down = (m) => [m], up = (m) => [m]}) {
-  const server = await start('memory:');
-  t.after(() => server.end('SIGKILL'));
+  const server = await start(t, 'memory:');
   const proxy = new WebSocketServer({port: 0});
   t.after(() => {
     for (const client of proxy.clients) client.terminate();

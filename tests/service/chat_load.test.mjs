@@ -7,14 +7,13 @@ import path from 'node:path';
 import {test} from 'node:test';
 import {WebSocketServer} from 'ws';
 
-import {folder, run, Server} from './support/program.mjs';
+import {folder, run, startChat} from './support/program.mjs';
 
 const load = (args) => run('chat_load', args, {timeout: 60_000});
 const number = (out, line) => Number(out.match(new RegExp(`${line} +(\\d+)`))[1]);
 
 test('every message is acknowledged, stored and delivered to each user of its channel', async (t) => {
-  const server = await Server.start('chat_server', ['--port', '0', '--store', 'memory:']);
-  t.after(() => server.end());
+  const server = await startChat(t);
   const {code, out, err} = await load(
     ['--users', '6', '--channels', '2', '--seconds', '1', `ws://127.0.0.1:${server.port}/ws`]);
   assert.equal(err, '');
@@ -28,16 +27,16 @@ test('every message is acknowledged, stored and delivered to each user of its ch
 });
 
 test('a server that is killed meanwhile and started again keeps its promises', async (t) => {
-  const args = ['--store', `sqlite:${path.join(folder(t), 'chat.db')}`, '--rate', '0'];
-  let server = await Server.start('chat_server', ['--port', '0', ...args]);
-  t.after(() => server.end('SIGKILL'));
+  const where = `sqlite:${path.join(folder(t), 'chat.db')}`;
+  const start = (port) => startChat(t, where, port, ['--rate', '0']);
+  let server = await start(0);
   const {port} = server;
   const loading = load(
     ['--users', '10', '--channels', '2', '--seconds', '3', '--rate', '0', `ws://127.0.0.1:${port}/ws`]);
   for (let i = 0; i < 2; ++i) {
     await new Promise((done) => setTimeout(done, 1000));
     await server.end('SIGKILL');
-    server = await Server.start('chat_server', ['--port', String(port), ...args]);
+    server = await start(port);
   }
   const {code, out, err} = await loading;
   assert.equal(code, 0, out + err);

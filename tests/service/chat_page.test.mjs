@@ -5,10 +5,10 @@ import path from 'node:path';
 import {after, before, test} from 'node:test';
 import axe from 'axe-core';
 
-import {bubble, enter, eventually, finish, join, online, people, say, shot, startChat, stored,
+import {bubble, enter, eventually, finish, join, online, people, say, shot, stored,
         texts} from './support/chat.mjs';
 import {launch, openPage} from './support/browser.mjs';
-import {folder} from './support/program.mjs';
+import {folder, startChat} from './support/program.mjs';
 import {Talker} from './support/talker.mjs';
 
 let browser;

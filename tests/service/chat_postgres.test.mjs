@@ -7,7 +7,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import WebSocket from 'ws';
 
 import {Postgres} from './support/postgres.mjs';
-import {run, Server} from './support/program.mjs';
+import {run, startChat} from './support/program.mjs';
 import {talkThrough} from './support/traffic.mjs';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
@@ -27,11 +27,7 @@ function place() {
   return `${pg.url}&options=-csearch_path%3D${name}`;
 }
 
-async function start(t, where, port = 0) {
-  const server = await Server.start('chat_server', ['--port', String(port), '--store', where, '--rate', '0']);
-  t.after(() => server.end('SIGKILL'));
-  return server;
-}
+const start = (t, where, port) => startChat(t, where, port, ['--rate', '0']);
 
 const chat = (server) => `ws://127.0.0.1:${server.port}/ws`;
 

@@ -7,13 +7,9 @@ import path from 'node:path';
 import {test} from 'node:test';
 import WebSocket from 'ws';
 
-import {folder, run, Server} from './support/program.mjs';
+import {folder, run, startChat} from './support/program.mjs';
 
-async function startChat(t, where = 'memory:') {
-  const server = await Server.start('chat_server', ['--port', '0', '--store', where, '--rate', '0']);
-  t.after(() => server.end('SIGKILL'));
-  return server;
-}
+const start = (t, where) => startChat(t, where, 0, ['--rate', '0']);
 
 /// A client with what it received and did not take yet.
 class Client {
@@ -63,7 +59,7 @@ class Client {
 }
 
 test('the protocol: join, presence, message, ack, repeat, leave', async (t) => {
-  const server = await startChat(t);
+  const server = await start(t);
   const alice = await Client.open(server);
   const bob = await Client.open(server);
   assert.deepEqual((await alice.join('general', 'alice', 'd1')).messages, []);
@@ -88,7 +84,7 @@ test('the protocol: join, presence, message, ack, repeat, leave', async (t) => {
 });
 
 test('resuming: what was missed, in order, once; older pages; typing; ping', async (t) => {
-  const server = await startChat(t);
+  const server = await start(t);
   const alice = await Client.open(server);
   const bob = await Client.open(server);
   const {epoch, seq} = await bob.join('general', 'bob');
@@ -126,15 +122,14 @@ test('resuming: what was missed, in order, once; older pages; typing; ping', asy
 });
 
 test('a frame over 64 KiB is closed with 1009', async (t) => {
-  const server = await startChat(t);
+  const server = await start(t);
   const alice = await Client.open(server);
   alice.say('general', 'x'.repeat(64 * 1024));
   assert.equal((await alice.closed).code, 1009);
 });
 
 test('20 messages a second and a burst of 40; who does not listen is closed with 4429', async (t) => {
-  const server = await Server.start('chat_server', ['--port', '0', '--store', 'memory:']);
-  t.after(() => server.end('SIGKILL'));
+  const server = await startChat(t);
   const alice = await Client.open(server);
   await alice.join('general', 'alice');
   for (let i = 0; i < 60; ++i) alice.say('general', 'spam', `${i}`);
@@ -151,7 +146,7 @@ test('20 messages a second and a burst of 40; who does not listen is closed with
 
 test('what was acknowledged survives kill -9, and keeps its number', async (t) => {
   const where = `sqlite:${path.join(folder(t), 'chat.db')}`;
-  let server = await startChat(t, where);
+  let server = await start(t, where);
   let alice = await Client.open(server);
   const {epoch} = await alice.join('general', 'alice', 'd1');
   const acks = new Map();
@@ -161,7 +156,7 @@ test('what was acknowledged survives kill -9, and keeps its number', async (t) =
     acks.set(ack.id, ack.seq);
   }
   await server.end('SIGKILL');
-  server = await startChat(t, where);
+  server = await start(t, where);
   alice = await Client.open(server);
   const history = await alice.join('general', 'alice', 'd1');
   assert.equal(history.epoch, epoch);
@@ -176,7 +171,7 @@ test('what was acknowledged survives kill -9, and keeps its number', async (t) =
 });
 
 test('bad input gets an error answer and the connection stays, until there are 10 in a row', async (t) => {
-  const server = await startChat(t);
+  const server = await start(t);
   const bob = await Client.open(server);
   await bob.join('general', 'bob');
   const alice = await Client.open(server);
@@ -205,7 +200,7 @@ test('bad input gets an error answer and the connection stays, until there are 1
 });
 
 test('pages of other origins are refused [hazard-69]', async (t) => {
-  const server = await startChat(t);
+  const server = await start(t);
   const attempt = async (origin) => {
     const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`, {origin});
     socket.on('error', () => {});
@@ -221,7 +216,7 @@ test('pages of other origins are refused [hazard-69]', async (t) => {
 });
 
 test('the page has strict headers', async (t) => {
-  const server = await startChat(t);
+  const server = await start(t);
   for (const file of ['/', '/chat.js', '/client.js', '/style.css', '/icon.svg']) {
     const {status, headers} = await fetch(server.address + file);
     assert.equal(status, 200);
@@ -235,7 +230,7 @@ test('the page has strict headers', async (t) => {
 });
 
 test('SIGTERM: 1001 to all, exit status 0', async (t) => {
-  const server = await startChat(t);
+  const server = await start(t);
   const alice = await Client.open(server);
   await alice.join('general', 'alice');
   server.child.kill('SIGTERM');
@@ -244,7 +239,7 @@ test('SIGTERM: 1001 to all, exit status 0', async (t) => {
 });
 
 test('a client that does not read is cut off, and the others are not disturbed', async (t) => {
-  const server = await startChat(t);
+  const server = await start(t);
   const slow = await Client.open(server);
   await slow.join('general', 'slow');
   slow.socket.pause();
@@ -291,7 +286,7 @@ test('--check-config says whether the store works and the port is free, and serv
   assert.equal(good.code, 0);
   assert.match(good.out, /^the store works, and 127\.0\.0\.1:\d+ is free\n$/);
   assert.equal(good.err, '');
-  const server = await startChat(t);
+  const server = await start(t);
   assert.equal((await check('--port', String(server.port), '--store', where)).code, 1);
   const bad = await check('--port', '0', '--store', 'sqlite:/no/such/folder/chat.db');
   assert.equal(bad.code, 1);
@@ -299,8 +294,7 @@ test('--check-config says whether the store works and the port is free, and serv
 });
 
 test('/readyz is 200 while the store works, and --keep bounds the history', async (t) => {
-  const server = await Server.start('chat_server', ['--port', '0', '--store', 'memory:', '--keep', '10']);
-  t.after(() => server.end('SIGKILL'));
+  const server = await startChat(t, 'memory:', 0, ['--keep', '10']);
   for (const where of ['/healthz', '/readyz']) assert.equal((await fetch(server.address + where)).status, 200);
   const alice = await Client.open(server);
   const {epoch} = await alice.join('general', 'alice');
@@ -317,7 +311,7 @@ test('/readyz is 200 while the store works, and --keep bounds the history', asyn
 });
 
 test('a port in use: one sentence that says how to choose another, exit status 1', async (t) => {
-  const server = await startChat(t);
+  const server = await start(t);
   const {code, err} = await run('chat_server', ['--port', String(server.port), '--store', 'memory:']);
   assert.equal(code, 1);
   assert.match(err, /\nchat_server: cannot listen .* in use.*--port[^\n]*\n$/);

@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
-// The chat as its tests use it: a server, pages, and what is on them.
+// The chat in a browser, as its tests use it: pages, and what is on them.
 import assert from 'node:assert/strict';
 import {mkdirSync} from 'node:fs';
 import path from 'node:path';
 
 import {openPage} from './browser.mjs';
-import {binaries, Server} from './program.mjs';
+import {binaries} from './program.mjs';
 
 const shots = path.join(binaries, '../screenshots');
-
-export async function startChat(t, where = 'memory:', port = 0, more = []) {
-  const server = await Server.start('chat_server', ['--port', String(port), '--store', where, ...more]);
-  t.after(() => server.end('SIGKILL'));
-  return server;
-}
 
 export async function join(browser, server, name, {channel = 'general', ...options} = {}) {
   const page = await openPage(browser, options);

@@ -51,6 +51,13 @@ export class Server {
   }
 }
 
+/// chat_server on a store, which ends with the test at the latest.
+export async function startChat(t, where = 'memory:', port = 0, more = []) {
+  const server = await Server.start('chat_server', ['--port', String(port), '--store', where, ...more]);
+  t.after(() => server.end('SIGKILL'));
+  return server;
+}
+
 /// A folder that is removed when the test ends.
 export function folder(t) {
   const made = mkdtempSync(path.join(tmpdir(), 'purews-'));
