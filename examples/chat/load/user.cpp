@@ -5,6 +5,11 @@
 #include <nlohmann/json.hpp>
 
 namespace chat_load {
+namespace {
+
+numbered numbered_of(nlohmann::json const& m) { return {m.at("seq"), {m.at("user"), m.at("id")}}; }
+
+}  // namespace
 
 user::user(crowd& all, std::size_t number, channel& in, purews::uri where, purews::socket_address at,
            std::string device)
@@ -103,7 +108,7 @@ void user::take(std::string_view text) {
   auto const answer = json::parse(text, nullptr, false);
   try {
     if (answer.at("type") == "message") {
-      channel_.last = {answer.at("seq"), {answer.at("user"), answer.at("id")}};
+      channel_.last = numbered_of(answer);
       channel_.last_text = text;
       take_message(channel_.last);
     } else {
@@ -122,14 +127,13 @@ void user::answered(json const& answer) {
   if (type == "reload") ++all_.reloads;
 }
 
-void user::take_message(arrival const& what) {
+void user::take_message(numbered const& what) {
   all_.delivery.add(purews::steady_now() - committed(what.seq));
   all_.truth.delivered(number_, channel_.name, what.seq, what.name);
   seq_ = what.seq;
 }
 
 void user::take_history(json const& answer) {
-  auto const numbered_of = [](json const& m) -> numbered { return {m.at("seq"), {m.at("user"), m.at("id")}}; };
   if (answer.contains("before")) {
     json const& page = answer.at("messages");
     for (auto m = page.rbegin(); m != page.rend(); ++m) pages_.push_back(numbered_of(*m));

@@ -14,18 +14,12 @@
 
 namespace chat_load {
 
-/// A message of the chat, as all of its receivers get it.
-struct arrival {
-  std::int64_t seq = 0;
-  message_name name;
-};
-
 /// What the users of one channel share: whoever is the second to get a text need not read it.
 struct channel {
   std::size_t number = 0;
   std::string name;
   std::string last_text{};
-  arrival last{};
+  numbered last{};
   std::unordered_map<std::int64_t, purews::instant> committed{};  // when the first sign of it came
 };
 
@@ -79,7 +73,7 @@ class user {
 
   void take(std::string_view text);
   void answered(nlohmann::json const& answer);
-  void take_message(arrival const& what);
+  void take_message(numbered const& what);
   void take_history(json const& answer);
   void take_ack(json const& answer);
   void take_error(json const& answer);
