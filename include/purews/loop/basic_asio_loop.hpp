@@ -49,9 +49,10 @@ class basic_asio_loop : public default_loop {
   /// What the loop shares with its handlers: where it is, and room for Asio's waits. Besides the two that are under way
   /// there may be two that were cancelled and are yet to be told.
   struct shared {
-    basic_asio_loop* loop;  ///< null when it is gone
-    bool used[4] = {};      // atomic
-    alignas(std::max_align_t) std::byte rooms[4][320];
+    static constexpr int rooms_max = 4;
+    basic_asio_loop* loop;      ///< null when it is gone
+    bool used[rooms_max] = {};  // atomic
+    alignas(std::max_align_t) std::byte rooms[rooms_max][320];
   };
 
   /// Gives handlers that room; and the heap's, should it not be enough.
@@ -184,7 +185,7 @@ void basic_asio_loop<Asio>::on_timer() {
 template <class Asio>
 template <class T>
 T* basic_asio_loop<Asio>::room_allocator<T>::allocate(std::size_t n) {
-  for (int i = 0; n * sizeof(T) <= sizeof of->rooms[0] && i < 4; ++i)
+  for (int i = 0; n * sizeof(T) <= sizeof of->rooms[0] && i < shared::rooms_max; ++i)
     if (!__atomic_exchange_n(&of->used[i], true, __ATOMIC_ACQUIRE)) return reinterpret_cast<T*>(of->rooms[i]);
   return static_cast<T*>(::operator new(n * sizeof(T)));
 }
@@ -192,7 +193,7 @@ T* basic_asio_loop<Asio>::room_allocator<T>::allocate(std::size_t n) {
 template <class Asio>
 template <class T>
 void basic_asio_loop<Asio>::room_allocator<T>::deallocate(T* place, std::size_t) noexcept {
-  for (int i = 0; i < 4; ++i)
+  for (int i = 0; i < shared::rooms_max; ++i)
     if (static_cast<void*>(place) == of->rooms[i]) return __atomic_store_n(&of->used[i], false, __ATOMIC_RELEASE);
   ::operator delete(place);
 }
