@@ -25,7 +25,7 @@ using result = std::variant<T, store_error>;
 /// Opens a store on a loop, which must live longer:
 ///   sqlite:FILE      created if it is not there, and checked to be whole and ours; it serves one process
 ///   memory:          the same without a file: at most 64 MiB, gone with the program, for tests and a first look
-///   postgres://...   a database of PostgreSQL 12 or later; it is connected to when it can be reached
+///   postgres://...   a database of PostgreSQL 13 or later; it is connected to when it can be reached
 [[nodiscard]] result<std::unique_ptr<store>> open_store(std::string const& where, purews::default_loop& loop,
                                                         store_setup setup);
 
