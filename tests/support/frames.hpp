@@ -16,7 +16,7 @@ inline octets raw_frame(unsigned first, octets const& payload, bool masked) {
   int const extended = size > 0xFFFF ? 8 : size > 125 ? 2 : 0;
   unsigned const short_form = extended == 8 ? 127U : extended == 2 ? 126U : static_cast<unsigned>(size);
   frame.push_back(static_cast<std::byte>(mask_bit | short_form));
-  for (int i = extended - 1; i >= 0; --i) frame.push_back(static_cast<std::byte>(size >> (8 * i)));
+  for (int i = extended - 1; i >= 0; --i) frame.push_back(static_cast<std::byte>(std::uint64_t{size} >> (8 * i)));
   if (masked) frame.insert(frame.end(), 4, std::byte{0});
   frame.insert(frame.end(), payload.begin(), payload.end());
   return frame;
