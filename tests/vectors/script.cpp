@@ -31,12 +31,14 @@ words split(std::string const& line) {
   return result;
 }
 
-std::size_t to_number(std::string const& word) {
+std::uint64_t to_number(std::string const& word) {
   std::size_t used = 0;
   unsigned long long const n = std::stoull(word, &used, 0);
   if (used != word.size()) throw std::runtime_error("not a number: " + word);
-  return static_cast<std::size_t>(n);
+  return n;
 }
+
+std::size_t to_size(std::string const& word) { return static_cast<std::size_t>(to_number(word)); }
 
 octets payload(words const& line, std::size_t from) {
   octets result;
@@ -44,7 +46,7 @@ octets payload(words const& line, std::size_t from) {
     std::string word = line[i];
     std::size_t times = 1;
     if (std::size_t const star = word.rfind('*'); star != word.npos && word.back() != '"') {
-      times = to_number(word.substr(star + 1));
+      times = to_size(word.substr(star + 1));
       word.resize(star);
     }
     bool const text = word.front() == '"' && word.back() == '"' && word.size() > 1;
@@ -55,17 +57,17 @@ octets payload(words const& line, std::size_t from) {
 
 unsigned first_byte(std::string const& word) { return std::to_integer<unsigned>(hex(word).at(0)); }
 
-octets code_payload(std::size_t code) { return {static_cast<std::byte>(code >> 8), static_cast<std::byte>(code)}; }
+octets code_payload(std::uint64_t code) { return {static_cast<std::byte>(code >> 8), static_cast<std::byte>(code)}; }
 
-void set_limit(purews::limits& limit, std::string const& field, std::size_t value) {
+void set_limit(purews::limits& limit, std::string const& field, std::uint64_t value) {
   using purews::limits;
-  static std::map<std::string, void (*)(limits&, std::size_t)> const fields = {
-      {"message_bytes_max", [](limits& l, std::size_t n) { l.message_bytes_max = n; }},
-      {"frame_bytes_max", [](limits& l, std::size_t n) { l.frame_bytes_max = n; }},
-      {"inflate_ratio_max", [](limits& l, std::size_t n) { l.inflate_ratio_max = static_cast<std::uint32_t>(n); }},
-      {"fragments_max", [](limits& l, std::size_t n) { l.fragments_max = static_cast<std::uint32_t>(n); }},
-      {"queue_bytes_max", [](limits& l, std::size_t n) { l.queue_bytes_max = n; }},
-      {"linger_bytes_max", [](limits& l, std::size_t n) { l.linger_bytes_max = static_cast<std::uint32_t>(n); }},
+  static std::map<std::string, void (*)(limits&, std::uint64_t)> const fields = {
+      {"message_bytes_max", [](limits& l, std::uint64_t n) { l.message_bytes_max = n; }},
+      {"frame_bytes_max", [](limits& l, std::uint64_t n) { l.frame_bytes_max = n; }},
+      {"inflate_ratio_max", [](limits& l, std::uint64_t n) { l.inflate_ratio_max = static_cast<std::uint32_t>(n); }},
+      {"fragments_max", [](limits& l, std::uint64_t n) { l.fragments_max = static_cast<std::uint32_t>(n); }},
+      {"queue_bytes_max", [](limits& l, std::uint64_t n) { l.queue_bytes_max = static_cast<std::size_t>(n); }},
+      {"linger_bytes_max", [](limits& l, std::uint64_t n) { l.linger_bytes_max = static_cast<std::uint32_t>(n); }},
   };
   fields.at(field)(limit, value);
 }
@@ -198,7 +200,7 @@ bool read_happening(vector& v, words const& line) {
   if (word == "limit") {
     set_limit(v.with.limit, line.at(1), to_number(line.at(2)));
   } else if (word == "timeout") {
-    set_timeout(v.with.timeout, line.at(1), to_number(line.at(2)));
+    set_timeout(v.with.timeout, line.at(1), to_size(line.at(2)));
   } else if (word == "output") {
     v.output = line.at(1) == "withheld" ? taking::withheld : taking::taken;
   } else if (word == "masks") {
@@ -217,7 +219,7 @@ bool read_happening(vector& v, words const& line) {
     auto const time = purews::milliseconds(static_cast<std::int64_t>(to_number(line.at(1))));
     act(v, [=](driver& d) { d.advance(time); });
   } else if (word == "take") {
-    std::size_t const n = to_number(line.at(1));
+    std::size_t const n = to_size(line.at(1));
     act(v, [=](driver& d) { d.take(n); });
   } else if (word == "call") {
     v.steps.push_back(call(call_of(line, 1), "none"));
@@ -297,7 +299,7 @@ vector build(block const& b, std::map<std::string, std::string> const& values, p
       words parts = split(replaced(line.text, values));
       std::size_t times = 1;
       if (parts.size() > 2 && parts[1] == "times") {
-        times = to_number(parts[0]);
+        times = to_size(parts[0]);
         parts.erase(parts.begin(), parts.begin() + 2);
       }
       for (std::size_t i = 0; i < times; ++i)
