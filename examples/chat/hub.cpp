@@ -5,17 +5,11 @@
 
 namespace chat {
 
-void hub::received(client_id who, std::string_view text, std::int64_t now_us) {
+void hub::received(client_id who, request const& what, std::int64_t now_us) {
   now_us_ = now_us;
   auto const at = clients_.find(who);
   if (at == clients_.end()) return;  // already closed: this was on its way
-  auto const handled = [&](auto const& request) { return handle(who, at->second, request); };
-  judge(who, at->second, std::visit(handled, parse(text)));
-}
-
-void hub::received_binary(client_id who) {
-  if (auto const at = clients_.find(who); at != clients_.end())
-    judge(who, at->second, fault{"unsupported", "this chat speaks text messages only", {}, {}});
+  judge(who, at->second, std::visit([&](auto const& asked) { return handle(who, at->second, asked); }, what));
 }
 
 void hub::disconnected(client_id who) {
@@ -41,7 +35,7 @@ void hub::judge(client_id who, client& from, std::optional<fault> const& wrong) 
     from.invalid_in_a_row = 0;
     return;
   }
-  outputs_.push_back(to_client{who, error_text(*wrong)});
+  outputs_.push_back(to_client{who, *wrong});
   if (wrong->retry_ms > 0 && ++from.limited_in_a_row == limited_in_a_row_max) {
     outputs_.push_back(close_client{who, 4429, std::to_string(wrong->retry_ms)});
   } else if (wrong->retry_ms == 0 && ++from.invalid_in_a_row == invalid_in_a_row_max) {
@@ -72,58 +66,58 @@ static fault not_joined(std::string const& channel, std::string const& id = {}) 
   return {"not_joined", "join this channel first", channel, id};
 }
 
-std::optional<fault> hub::handle(client_id who, client& from, join const& request) {
-  auto const& name = request.channel;
+std::optional<fault> hub::handle(client_id who, client& from, join const& asked) {
+  auto const& name = asked.channel;
   if (from.joined.contains(name)) return fault{"already_joined", "you are in this channel", name, {}};
   if (from.joined.size() == channels_per_client_max)
     return fault{"too_many_channels", "leave another channel first", name, {}};
   if (from.reads.size() >= reads_per_client_max) return unavailable(who, name), std::nullopt;
-  from.joined[name] = {request.user, request.device};
+  from.joined[name] = {asked.user, asked.device};
   ++channels_[name].members;
   auto what = join_anew(who, name);
-  if (!request.epoch.empty()) {
-    what.epoch = request.epoch;
-    what.read = {read_request::from::after, 0, name, request.seq, missed_messages_max + 1};
+  if (!asked.epoch.empty()) {
+    what.epoch = asked.epoch;
+    what.read = {read_request::from::after, 0, name, asked.seq, missed_messages_max + 1};
   }
   ask(std::move(what));
   return std::nullopt;
 }
 
-std::optional<fault> hub::handle(client_id who, client& from, leave const& request) {
-  if (!from.joined.contains(request.channel)) return not_joined(request.channel);
-  part(who, from, request.channel);
+std::optional<fault> hub::handle(client_id who, client& from, leave const& asked) {
+  if (from.joined.contains(asked.channel)) return part(who, from, asked.channel), std::nullopt;
+  if (!asked.if_joined) return not_joined(asked.channel);
   return std::nullopt;
 }
 
-std::optional<fault> hub::handle(client_id who, client& from, message const& request) {
-  auto const as = from.joined.find(request.channel);
-  if (as == from.joined.end()) return not_joined(request.channel, request.id);
-  if (auto const wrong = take(from, as->second.user, request.channel, request.id)) return wrong;
-  if (waiting_.size() == waiting_messages_max) return unavailable(who, request.channel, request.id), std::nullopt;
-  auto id = request.id.empty() ? id_prefix_ + "-" + std::to_string(++ids_made_) : request.id;
+std::optional<fault> hub::handle(client_id who, client& from, message const& asked) {
+  auto const as = from.joined.find(asked.channel);
+  if (as == from.joined.end()) return not_joined(asked.channel, asked.id);
+  if (auto const wrong = take(from, as->second.user, asked.channel, asked.id)) return wrong;
+  if (waiting_.size() == waiting_messages_max) return unavailable(who, asked.channel, asked.id), std::nullopt;
+  auto id = asked.id.empty() ? id_prefix_ + "-" + std::to_string(++ids_made_) : asked.id;
   auto const& [user, device, joining] = as->second;
-  waiting_.push_back({who, {request.channel, user, device, std::move(id), request.text}});
+  waiting_.push_back({who, {asked.channel, user, device, std::move(id), asked.text}});
   return std::nullopt;
 }
 
-std::optional<fault> hub::handle(client_id who, client& from, history const& request) {
-  if (!from.joined.contains(request.channel)) return not_joined(request.channel);
-  if (from.reads.size() >= reads_per_client_max) return unavailable(who, request.channel), std::nullopt;
-  ask({job::purpose::page, who, {read_request::from::before, 0, request.channel, request.before, request.limit}});
+std::optional<fault> hub::handle(client_id who, client& from, history const& asked) {
+  if (!from.joined.contains(asked.channel)) return not_joined(asked.channel);
+  if (from.reads.size() >= reads_per_client_max) return unavailable(who, asked.channel), std::nullopt;
+  ask({job::purpose::page, who, {read_request::from::before, 0, asked.channel, asked.before, asked.limit}});
   return std::nullopt;
 }
 
-std::optional<fault> hub::handle(client_id who, client& from, typing const& request) {
-  auto const as = from.joined.find(request.channel);
-  if (as == from.joined.end()) return not_joined(request.channel);
+std::optional<fault> hub::handle(client_id who, client& from, typing const& asked) {
+  auto const as = from.joined.find(asked.channel);
+  if (as == from.joined.end()) return not_joined(asked.channel);
   auto const& user = as->second.user;
-  if (auto const wrong = take(from, user, request.channel, {})) return wrong;
-  outputs_.push_back(to_channel{request.channel, typing_text(request.channel, user), "typing " + user, who});
+  if (auto const wrong = take(from, user, asked.channel, {})) return wrong;
+  outputs_.push_back(to_channel{asked.channel, somebody_types{asked.channel, user}, who});
   return std::nullopt;
 }
 
 std::optional<fault> hub::handle(client_id who, client&, ping const&) {
-  outputs_.push_back(to_client{who, pong_text()});
+  outputs_.push_back(to_client{who, pong{}});
   return std::nullopt;
 }
 
@@ -144,13 +138,20 @@ void hub::part(client_id who, client& from, std::string const& name) {
 
 void hub::unavailable(client_id who, std::string const& channel, std::string const& id) {
   fault const again{"store_unavailable", "this could not be stored or read; send it again later", channel, id};
-  outputs_.push_back(to_client{who, error_text(again)});
+  outputs_.push_back(to_client{who, again});
+}
+
+presence hub::present_in(std::string const& name, channel_state const& in) {
+  presence what{name, {}, in.present.size()};
+  for (auto each = in.present.begin(); each != in.present.end() && what.users.size() < presence::users_max; ++each)
+    what.users.push_back(each->first);
+  return what;
 }
 
 void hub::tell_presence() {
   for (auto const& name : std::exchange(changed_, {}))
     if (auto const* const in = find(name); in != nullptr && !in->present.empty())
-      outputs_.push_back(to_channel{name, presence_text(name, in->present), "presence"});
+      outputs_.push_back(to_channel{name, present_in(name, *in)});
 }
 
 // Storing.
@@ -193,13 +194,13 @@ void hub::stored(std::vector<receipt> const& receipts) {
   for (std::size_t i = 0; i < receipts.size(); ++i) {
     auto const& m = (*batch)[i];
     auto const& got = receipts[i];
-    outputs_.push_back(to_client{senders[i], ack_text(m.channel, m.id, got)});
+    outputs_.push_back(to_client{senders[i], ack{m.channel, m.id, got.seq, got.time}});
     auto* const in = find(m.channel);
     if (in == nullptr) continue;  // nobody is there any more
     if (!in->epoch.empty() && in->epoch != got.epoch) start_anew(m.channel, *in);
     in->known = std::max(in->known, got.seq);
     // A repeat is not published again; advance() sees to it that the first one was.
-    if (got.what == receipt::outcome::stored) keep(m.channel, *in, {m.user, m.id, m.text, got.seq, got.time});
+    if (got.what == receipt::outcome::stored) keep(*in, {m.user, m.id, m.text, got.seq, got.time});
     advance(m.channel, *in);
     tidy(m.channel);
   }
@@ -274,13 +275,13 @@ void hub::was_read(job const& what, channel_state& in, page& found) {
   if (what.why == job::purpose::join) return joined(what, in, found);
   if (what.why == job::purpose::page) {
     trim(found);
-    if (is_wanted(what)) outputs_.push_back(to_client{what.who, history_text(what.read, found)});
+    if (is_wanted(what)) outputs_.push_back(to_client{what.who, history_page{what.read, std::move(found)}});
     return;
   }
   in.catching_up = false;
   if (in.epoch.empty()) return;
   in.known = std::max(in.known, found.newest);
-  for (auto const& m : found.messages) keep(name, in, m);
+  for (auto const& m : found.messages) keep(in, m);
   if (in.known > in.position && !in.kept.contains(in.position + 1)) return start_anew(name, in);
   advance(name, in);
 }
@@ -303,7 +304,7 @@ void hub::joined(job const& what, channel_state& in, page& found) {
   if (what.read.what == read_request::from::newest) {
     trim(found);
   } else if (!continues(what, found)) {
-    outputs_.push_back(to_client{what.who, reload_text(name)});
+    outputs_.push_back(to_client{what.who, reload{name}});
     return ask(join_anew(what.who, name));
   }
   if (in.epoch.empty()) {
@@ -312,7 +313,7 @@ void hub::joined(job const& what, channel_state& in, page& found) {
   }
   in.known = std::max(in.known, found.newest);
   for (auto const& m : found.messages)
-    if (m.seq > in.position) keep(name, in, m);
+    if (m.seq > in.position) keep(in, m);
   advance(name, in);
   enter(what, in, found);
 }
@@ -327,8 +328,8 @@ bool hub::continues(job const& what, page const& found) {
 }
 
 /// Keeps a message until it can be published, and while somebody may need it who is joining.
-void hub::keep(std::string const& name, channel_state& in, stored_message const& m) {
-  in.kept.emplace(m.seq, message_text(name, m));
+void hub::keep(channel_state& in, stored_message m) {
+  in.kept.emplace(m.seq, std::move(m));
   if (in.kept.size() <= kept_messages_max) return;
   // Who needs it has to read it.
   in.kept.erase(in.kept.begin()->first <= in.position ? in.kept.begin() : std::prev(in.kept.end()));
@@ -338,7 +339,7 @@ void hub::keep(std::string const& name, channel_state& in, stored_message const&
 void hub::advance(std::string const& name, channel_state& in) {
   if (in.epoch.empty()) return;
   for (auto next = in.kept.find(in.position + 1); next != in.kept.end() && next->first == in.position + 1; ++next) {
-    outputs_.push_back(to_channel{name, next->second});
+    outputs_.push_back(to_channel{name, delivery{name, next->second}});
     ++in.position;
   }
   if (in.known > in.position) catch_up(name, in);
@@ -346,19 +347,19 @@ void hub::advance(std::string const& name, channel_state& in) {
 
 /// Sends a page, and what was published since it was read; then the client is one of those who get what is published.
 /// Where the page is ahead of them, or something was not kept, it is read again.
-void hub::enter(job const& what, channel_state& in, page const& found) {
+void hub::enter(job const& what, channel_state& in, page& found) {
   auto const& name = what.read.channel;
   auto const begin = in.kept.upper_bound(found.newest);
   auto const end = in.kept.upper_bound(in.position);
   if (found.newest > in.position || std::distance(begin, end) != in.position - found.newest) return ask(what);
-  outputs_.push_back(to_client{what.who, history_text(what.read, found)});
-  for (auto each = begin; each != end; ++each) outputs_.push_back(to_client{what.who, each->second});
+  outputs_.push_back(to_client{what.who, history_page{what.read, std::move(found)}});
+  for (auto each = begin; each != end; ++each) outputs_.push_back(to_client{what.who, delivery{name, each->second}});
   outputs_.push_back(subscribe{what.who, name});
   auto& as = clients_.at(what.who).joined.at(name);
   as.joining = 0;
   ++in.present[as.user];
   changed_.insert(name);
-  outputs_.push_back(to_client{what.who, presence_text(name, in.present)});
+  outputs_.push_back(to_client{what.who, present_in(name, in)});
 }
 
 void hub::catch_up() {
@@ -384,7 +385,7 @@ void hub::start_anew(std::string const& name, channel_state& in) {
     auto const as = each.joined.find(name);
     if (as == each.joined.end() || as->second.joining != 0) continue;
     outputs_.push_back(unsubscribe{who, name});
-    outputs_.push_back(to_client{who, reload_text(name)});
+    outputs_.push_back(to_client{who, reload{name}});
     ask(join_anew(who, name));
   }
 }

@@ -19,12 +19,12 @@ using client_id = std::uint64_t;
 // What the hub wants done.
 struct to_client {
   client_id client;
-  std::string text;
+  event what;
 };
-/// To all who are subscribed to a channel. What has a key may be replaced by a newer text with the same key.
+/// To all who are subscribed to a channel.
 struct to_channel {
-  std::string channel, text;
-  std::string key{};
+  std::string channel;
+  event what;
   client_id but = 0;  ///< who knows it already
 };
 struct subscribe {
@@ -70,8 +70,7 @@ class hub {
   explicit hub(std::string id_prefix, rate allowed = {}) : id_prefix_(std::move(id_prefix)), allowed_(allowed) {}
 
   void connected(client_id who) { clients_.try_emplace(who); }
-  void received(client_id who, std::string_view text, std::int64_t now_us);
-  void received_binary(client_id who);
+  void received(client_id who, request const& what, std::int64_t now_us);
   void disconnected(client_id who);
 
   /// Much waits to be sent to this client: nothing is read for it from the store until released().
@@ -117,21 +116,21 @@ class hub {
   };
   /// A channel that somebody is in, or about to join. What is published there has the numbers 1, 2, 3, ...
   struct channel_state {
-    std::string epoch{};                           ///< empty: nothing was read yet, and nothing is published
-    std::int64_t position = 0;                     ///< the seq that was published last
-    std::int64_t known = 0;                        ///< the last one that the store has for sure
-    std::map<std::int64_t, std::string> kept{};    ///< by seq: later ones, and those that who is joining may need
-    std::map<std::string, std::size_t> present{};  ///< user -> on how many connections
-    std::size_t members = 0;                       ///< connections that have joined, or are about to
-    std::size_t reading = 0;                       ///< how much of it is asked of the store
-    bool catching_up = false;                      ///< a part of that
+    std::string epoch{};                            ///< empty: nothing was read yet, and nothing is published
+    std::int64_t position = 0;                      ///< the seq that was published last
+    std::int64_t known = 0;                         ///< the last one that the store has for sure
+    std::map<std::int64_t, stored_message> kept{};  ///< by seq: later ones, and those that who is joining may need
+    std::map<std::string, std::size_t> present{};   ///< user -> on how many connections
+    std::size_t members = 0;                        ///< connections that have joined, or are about to
+    std::size_t reading = 0;                        ///< how much of it is asked of the store
+    bool catching_up = false;                       ///< a part of that
   };
 
-  std::optional<fault> handle(client_id who, client& from, join const& request);
-  std::optional<fault> handle(client_id who, client& from, leave const& request);
-  std::optional<fault> handle(client_id who, client& from, message const& request);
-  std::optional<fault> handle(client_id who, client& from, history const& request);
-  std::optional<fault> handle(client_id who, client& from, typing const& request);
+  std::optional<fault> handle(client_id who, client& from, join const& asked);
+  std::optional<fault> handle(client_id who, client& from, leave const& asked);
+  std::optional<fault> handle(client_id who, client& from, message const& asked);
+  std::optional<fault> handle(client_id who, client& from, history const& asked);
+  std::optional<fault> handle(client_id who, client& from, typing const& asked);
   std::optional<fault> handle(client_id who, client& from, ping const& request);
   std::optional<fault> handle(client_id, client&, fault const& wrong) { return wrong; }
   std::optional<fault> take(client& from, std::string const& user, std::string const& channel, std::string const& id);
@@ -152,9 +151,10 @@ class hub {
 
   void joined(job const& what, channel_state& in, page& found);
   static bool continues(job const& what, page const& found);
-  void keep(std::string const& name, channel_state& in, stored_message const& m);
+  static void keep(channel_state& in, stored_message m);
+  static presence present_in(std::string const& name, channel_state const& in);
   void advance(std::string const& name, channel_state& in);
-  void enter(job const& what, channel_state& in, page const& found);
+  void enter(job const& what, channel_state& in, page& found);
   void catch_up(std::string const& name, channel_state& in);
   void start_anew(std::string const& name, channel_state& in);
   static job join_anew(client_id who, std::string const& name);

@@ -3,20 +3,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
-#include <string_view>
 #include <variant>
+#include <vector>
 
 #include "store.hpp"
 
-/// The chat's protocol, docs/chat.md: JSON texts over /ws.
+/// The chat's protocol, docs/chat.md, as values; how they are written down is a format's business.
 namespace chat {
 
-inline constexpr std::size_t name_bytes_max = 64;  ///< of a channel, user, device or id
-inline constexpr std::size_t text_bytes_max = 16384;
-inline constexpr std::size_t page_limit_max = 100;
-inline constexpr std::size_t users_told_max = 100;
+// What a client asks for.
 
 struct join {
   std::string channel, user, device;
@@ -25,6 +21,7 @@ struct join {
 };
 struct leave {
   std::string channel;
+  bool if_joined = false;  ///< it is no fault not to be in it
 };
 struct message {
   std::string channel, text, id;  ///< an empty id: the server makes one
@@ -45,19 +42,38 @@ struct fault {
   std::int64_t retry_ms = 0;  ///< of rate_limited
 };
 
-using client_message = std::variant<join, leave, message, history, typing, ping, fault>;
+/// What came from a client, or what was wrong with it.
+using request = std::variant<join, leave, message, history, typing, ping, fault>;
 
-/// Reads what a client sent. Whatever is wrong with it becomes a fault; nothing is thrown.
-[[nodiscard]] client_message parse(std::string_view text);
+// What the server tells.
 
 /// `asked` is what was read for it.
-[[nodiscard]] std::string history_text(read_request const& asked, page const& found);
-[[nodiscard]] std::string reload_text(std::string const& channel);
-[[nodiscard]] std::string presence_text(std::string const& channel, std::map<std::string, std::size_t> const& users);
-[[nodiscard]] std::string message_text(std::string const& channel, stored_message const& stored);
-[[nodiscard]] std::string ack_text(std::string const& channel, std::string const& id, receipt const& stored);
-[[nodiscard]] std::string typing_text(std::string const& channel, std::string const& user);
-[[nodiscard]] std::string pong_text();
-[[nodiscard]] std::string error_text(fault const& what);
+struct history_page {
+  read_request asked;
+  page found;
+};
+struct reload {
+  std::string channel;
+};
+struct delivery {
+  std::string channel;
+  stored_message what;
+};
+struct ack {
+  std::string channel, id;
+  std::int64_t seq, time;
+};
+struct presence {
+  static constexpr std::size_t users_max = 100;
+  std::string channel;
+  std::vector<std::string> users;  ///< the first ones
+  std::size_t count;               ///< of all
+};
+struct somebody_types {
+  std::string channel, user;
+};
+struct pong {};
+
+using event = std::variant<history_page, reload, delivery, ack, presence, somebody_types, pong, fault>;
 
 }  // namespace chat

@@ -36,6 +36,25 @@ std::int64_t unix_ms() {
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 
+std::string subprotocols_text() {
+  std::string names;
+  for (auto const& kind : formats()) names += (names.empty() ? "" : ", ") + std::string(kind.subprotocol);
+  return "This chat speaks the subprotocols " + names + ".\n";
+}
+
+purews::opcode opcode_of(format const& how) { return how.is_binary() ? purews::opcode::binary : purews::opcode::text; }
+
+fault wrong_kind(format const& how) {
+  return {"unsupported", how.is_binary() ? "send binary messages" : "send text messages", {}, {}};
+}
+
+/// What an event may take the place of if that still waits to be sent; empty: of nothing.
+std::string replaced_by(event const& what) {
+  if (auto const* const here = std::get_if<presence>(&what)) return "presence\n" + here->channel;
+  if (auto const* const who = std::get_if<somebody_types>(&what)) return "typing\n" + who->channel + '\n' + who->user;
+  return {};
+}
+
 }  // namespace
 
 server::server(rate allowed)
@@ -50,19 +69,20 @@ server::server(rate allowed)
     exchange.answer(good ? 200 : 503, good ? "The chat is ready.\n" : "The chat goes away, or has no store.\n");
   });
   purews::websocket_route ws;  // without a list of origins: pages of this server only
+  for (auto const& kind : formats()) ws.subprotocols.emplace_back(kind.subprotocol);
+  ws.on_upgrade = [](purews::upgrade& u) {
+    // Who asks for subprotocols ends the connection if it gets none; so it is told which there are.
+    if (!u.request().header("sec-websocket-protocol").empty() && u.chosen().empty()) u.reject(400, subprotocols_text());
+  };
   ws.on_open = [this](purews::session& s) {
-    sessions_[s.id()] = &s;
+    connections_[s.id()] = {&s, make_format(s.subprotocol())};
     hub_.connected(s.id());
   };
-  ws.on_message = [this](purews::session& s, purews::message_view m) {
-    m.op == purews::opcode::text ? hub_.received(s.id(), m.text(), purews::steady_now().ns / 1000)
-                                 : hub_.received_binary(s.id());
-    settle();
-  };
+  ws.on_message = [this](purews::session& s, purews::message_view m) { received(s, m); };
   ws.on_close = [this](purews::session& s, purews::closing const&) {
-    sessions_.erase(s.id());
     hub_.disconnected(s.id());
     settle();
+    connections_.erase(s.id());
   };
   io_.route("/ws", std::move(ws));
 }
@@ -101,6 +121,15 @@ std::optional<store_error> server::check() {
   return store_->ready() ? std::nullopt : std::optional(store_error{"the store does not answer"});
 }
 
+void server::received(purews::session& from, purews::message_view const& m) {
+  auto const id = from.id();
+  auto& speaks = *connections_.at(id).speaks;
+  auto const in = m.op == opcode_of(speaks) ? speaks.read(m.text()) : format::incoming{wrong_kind(speaks)};
+  if (in.asked) hub_.received(id, *in.asked, purews::steady_now().ns / 1000);
+  settle();
+  if (!in.reply.empty()) send(connections_.at(id), in.reply);
+}
+
 /// Does what the hub wants, and sees to what it wants done later.
 void server::settle() {
   if (ended_) return;
@@ -122,31 +151,43 @@ void server::flush() {
   settle();
 }
 
-void server::perform(to_client const& what) {
-  auto const at = sessions_.find(what.client);
-  if (at == sessions_.end()) return;
+void server::send(connection const& to, std::string const& written) {
   // Rather gone than with a hole: the client comes back and resumes.
-  if (at->second->send(what.text) == purews::refusal::queue_full) at->second->close(slow_consumer, "too slow");
-  if (at->second->queued_bytes() > held_bytes_min && held_.insert(what.client).second) hub_.held(what.client);
+  if (to.io->send(opcode_of(*to.speaks), purews::as_bytes(written)) == purews::refusal::queue_full)
+    to.io->close(slow_consumer, "too slow");
+}
+
+void server::perform(to_client const& what) {
+  auto const at = connections_.find(what.client);
+  if (at == connections_.end()) return;
+  auto const& to = at->second;
+  send(to, to.speaks->write(what.what));
+  if (to.io->queued_bytes() > held_bytes_min && held_.insert(what.client).second) hub_.held(what.client);
 }
 
 void server::perform(to_channel const& what) {
   auto const at = members_.find(what.channel);
   if (at == members_.end()) return;
-  purews::prepared_message const text(purews::opcode::text, purews::as_bytes(what.text));
-  bool const replaceable = !what.key.empty();
+  auto const replaced = replaced_by(what.what);
   purews::send_options how;
-  if (replaceable)
-    how = {.when_full = purews::overflow::conflate, .key = std::hash<std::string>()(what.channel + '\n' + what.key)};
+  if (!replaced.empty()) how = {.when_full = purews::overflow::conflate, .key = std::hash<std::string>()(replaced)};
+  std::map<format::way, purews::prepared_message> written;  // once for all who speak alike
   for (auto const& [client, to] : at->second) {
     if (client == what.but) continue;
-    if (to->send(text, how) == purews::refusal::queue_full && !replaceable) to->close(slow_consumer, "too slow");
+    auto const way = to->speaks->way_of(what.channel);
+    auto text = written.find(way);
+    if (text == written.end()) {
+      auto const payload = to->speaks->write(what.what);
+      text = written.try_emplace(way, opcode_of(*to->speaks), purews::as_bytes(payload)).first;
+    }
+    if (to->io->send(text->second, how) == purews::refusal::queue_full && replaced.empty())
+      to->io->close(slow_consumer, "too slow");
   }
 }
 
 void server::perform(subscribe const& what) {
-  if (auto const at = sessions_.find(what.client); at != sessions_.end())
-    members_[what.channel].emplace(what.client, at->second);
+  if (auto const at = connections_.find(what.client); at != connections_.end())
+    members_[what.channel].emplace(what.client, &at->second);
 }
 
 void server::perform(unsubscribe const& what) {
@@ -157,16 +198,16 @@ void server::perform(unsubscribe const& what) {
 }
 
 void server::perform(close_client const& what) {
-  if (auto const at = sessions_.find(what.client); at != sessions_.end())
-    at->second->close(static_cast<purews::status_code>(what.code), what.reason);
+  if (auto const at = connections_.find(what.client); at != connections_.end())
+    at->second.io->close(static_cast<purews::status_code>(what.code), what.reason);
 }
 
 void server::perform(report const& what) { std::fprintf(stderr, "chat_server: %s\n", what.sentence.c_str()); }
 
 void server::release_held() {
   for (auto each = held_.begin(); each != held_.end();) {
-    auto const at = sessions_.find(*each);
-    bool const still = at != sessions_.end() && at->second->queued_bytes() > held_bytes_min / 4;
+    auto const at = connections_.find(*each);
+    bool const still = at != connections_.end() && at->second.io->queued_bytes() > held_bytes_min / 4;
     if (!still) hub_.released(*each);
     each = still ? std::next(each) : held_.erase(each);
   }

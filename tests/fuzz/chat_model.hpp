@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "chat/words.hpp"
+#include "fuzz.hpp"
+#include "utf8_model.hpp"
+
+/// What holds for each request that a format of the chat has understood.
+namespace fuzz::chat_model {
+
+inline bool is_name(std::string const& name) {
+  if (name.empty() || name.size() > chat::name_bytes_max || name.front() == ' ' || name.back() == ' ') return false;
+  for (char const c : name)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return false;
+  // What turns text around: U+202E and its like.
+  return name.find("\xE2\x80\xAE") == name.npos && name.find("\xE2\x81\xA6") == name.npos &&
+         fuzz::utf8_model(purews::as_bytes(name)).valid;
+}
+
+inline void judge(chat::join const& r) {
+  fuzz::check(is_name(r.channel) && is_name(r.user) && (r.device.empty() || is_name(r.device)), "names are names");
+  fuzz::check(r.epoch.empty() ? r.seq == 0 : is_name(r.epoch) && r.seq >= 0, "a position is an epoch and a number");
+}
+inline void judge(chat::history const& r) {
+  fuzz::check(is_name(r.channel) && r.before > 0 && r.limit > 0 && r.limit <= chat::page_limit_max,
+              "pages are bounded");
+}
+inline void judge(chat::typing const& r) { fuzz::check(is_name(r.channel), "a channel is a name"); }
+inline void judge(chat::ping const&) {}
+inline void judge(chat::leave const& r) { fuzz::check(is_name(r.channel), "a channel is a name"); }
+inline void judge(chat::message const& r) {
+  fuzz::check(is_name(r.channel) && (r.id.empty() || is_name(r.id)), "names are names");
+  fuzz::check(!r.text.empty() && r.text.size() <= chat::text_bytes_max, "texts are bounded");
+  fuzz::check(r.text.find_first_not_of(" \t\r\n") != r.text.npos, "texts are not blank");
+}
+inline void judge(chat::fault const& wrong) {
+  static constexpr std::string_view codes[] = {"bad_json", "bad_message", "unknown_type",
+                                               "bad_name", "bad_text",    "too_many_channels"};
+  bool known = false;
+  for (std::string_view const code : codes) known = known || wrong.code == code;
+  fuzz::check(known && !wrong.message.empty(), "a fault has a code of the protocol, and a sentence", wrong.code);
+}
+inline void judge(chat::request const& what) {
+  std::visit([](auto const& r) { judge(r); }, what);
+}
+
+}  // namespace fuzz::chat_model
