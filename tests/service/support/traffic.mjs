@@ -4,6 +4,8 @@ import {once} from 'node:events';
 import {setTimeout as sleep} from 'node:timers/promises';
 import WebSocket from 'ws';
 
+import {makeFormat} from './formats.mjs';
+
 /// Numbers from a seed, so that a failure can be repeated as far as faults can.
 export function dice(seed) {
   let state = seed >>> 0 || 1;
@@ -30,8 +32,8 @@ export class Speaker {
   #stopped = false;
   #timers = [];
 
-  constructor({url, user, channel, roll}) {
-    Object.assign(this, {url, user, channel, roll});
+  constructor({url, user, channel, roll, format}) {
+    Object.assign(this, {url, user, channel, roll, format});
     this.#connect();
     this.#timers.push(setInterval(() => this.pending.size < 20 && this.#say(), 8 + roll(16)));
   }
@@ -52,7 +54,8 @@ export class Speaker {
   }
 
   #connect() {
-    const socket = this.socket = new WebSocket(this.url);
+    const socket = this.socket = new WebSocket(this.url, this.format ?? []);
+    const speaks = this.speaks = makeFormat(this.format);
     this.#joined = false;
     socket.on('error', () => {});
     socket.on('open', () => {
@@ -61,14 +64,15 @@ export class Speaker {
       this.#send({type: 'join', channel: this.channel, user: this.user, device: 'd', ...known});
     });
     socket.on('message', (data) => {
-      const m = JSON.parse(data);
+      const m = speaks.decode(data);
       this[`_${m.type}`]?.(m);
     });
     socket.on('close', () => this.#stopped || setTimeout(() => this.#connect(), 10 + this.roll(60)));
   }
 
   #send(what) {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(what));
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    for (const payload of this.speaks.encode(what)) this.socket.send(payload);
   }
 
   #say() {
@@ -172,9 +176,9 @@ export function check(stored, speakers) {
 
 /// Lets people talk while `fault` happens `times` times, and checks all afterwards. `url` is where the chat is, `truth`
 /// a way to it without faults.
-export async function talkThrough({url, truth = url, fault, times, seed, people = 4}) {
+export async function talkThrough({url, truth = url, fault, times, seed, people = 4, channel = 'general', format}) {
   const roll = dice(seed);
-  const person = (_, i) => new Speaker({url, user: `user${i}`, channel: 'general', roll});
+  const person = (_, i) => new Speaker({url, user: `user${i}`, channel, roll, format});
   const speakers = Array.from({length: people}, person);
   const acked = () => speakers.reduce((sum, s) => sum + s.acks.size, 0);
   try {
@@ -182,13 +186,13 @@ export async function talkThrough({url, truth = url, fault, times, seed, people 
       const enough = acked() + 50 + roll(50);  // so that there is traffic between any two
       await eventually(() => acked() >= enough, () => `${acked()} acknowledged, not ${enough}`);
       await sleep(roll(30));
-      await fault(i, roll);
+      await fault(i, roll, speakers);
     }
     const enough = acked() + 20;
     await eventually(() => acked() >= enough, () => `after the faults: ${acked()} acknowledged, not ${enough}`);
     for (const s of speakers) s.quiet();
     await eventually(() => speakers.every((s) => s.pending.size === 0), () => 'not all is acknowledged');
-    const stored = await readAll(truth, 'general');
+    const stored = await readAll(truth, channel);
     // Who has a flaw may never get there.
     await eventually(() => speakers.every((s) => s.flaws.length > 0 || s.seq === stored.length),
                      () => `seqs ${speakers.map((s) => s.seq)} of ${stored.length}`);
