@@ -14,6 +14,12 @@ using test::ws_client;
 
 namespace {
 
+std::atomic<bool> runs{false};  // the server, or it will
+
+// What was lost with the memory for it does not come, and from a server that has ended nothing does.
+int patience_of_visitors() { return !runs ? 0 : faults::struck ? 150 : 10'000; }
+int patience_of_fresh_clients() { return runs ? 10'000 : 0; }
+
 /// What became of a server.
 struct outcome {
   os_error refused{};          ///< by its loops, or while it began to listen, or by run()
@@ -29,11 +35,11 @@ struct places {
 };
 
 server_options options() {
-  return {.timeout = {.handshake = milliseconds(500), .close = milliseconds(300), .linger = milliseconds(200)},
+  return {.timeout = {.handshake = milliseconds(500), .close = milliseconds(100), .linger = milliseconds(50)},
           .threads = 2,
           .pin = pinning::cores,
           .workers = 1,
-          .drain = {.deadline = milliseconds(300)}};
+          .drain = {.deadline = milliseconds(100)}};
 }
 
 template <class Server>
@@ -99,6 +105,7 @@ void serve(outcome& l, std::promise<places>& ready, std::promise<basic_server<Lo
     } catch (std::bad_alloc const&) {
       l.out_of_memory = true;
     }
+    runs = false;
     visited.wait();  // the clients' thread uses the server until then
   } catch (std::bad_alloc const&) {
     l.out_of_memory = true;
@@ -181,6 +188,7 @@ void run_life(outcome& l) {
   std::promise<places> ready;
   std::promise<basic_server<Loop>*> running;
   std::promise<void> visited;
+  runs = true;
   thread server_thread;
   REQUIRE(!server_thread.start([&] { serve<Loop>(l, ready, running, path, visited.get_future()); }));
   basic_server<Loop>* const server = running.get_future().get();
@@ -188,9 +196,9 @@ void run_life(outcome& l) {
   std::unique_ptr<ws_client> last;
   if (at.good) {
     give(*server);
-    test::patience_ms = 1500;  // what was lost with the memory for it does not come
+    auto const patience = std::exchange(test::patience_ms, patience_of_visitors);
     visit(at);
-    test::patience_ms = 10'000;
+    test::patience_ms = patience_of_fresh_clients;
     // The failure may strike one of these; then the next is served.
     for (int i = 0; i < 2 && !l.fresh_served; ++i)
       l.fresh_served = echoes(at.tcp, "fresh") && echoes(at.local, "fresh");
@@ -199,9 +207,9 @@ void run_life(outcome& l) {
     } catch (std::runtime_error const&) {
     }
     server->stop();
-    test::patience_ms = 1500;
+    test::patience_ms = patience_of_visitors;
     if (last) last->last();
-    test::patience_ms = 10'000;
+    test::patience_ms = patience;
     last.reset();
   }
   visited.set_value();

@@ -23,7 +23,8 @@ class journal {
   /// Waits until `line` was written `count` times in all. False: in vain.
   bool wait(std::string const& line, std::size_t count = 1) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::milliseconds(test::patience_ms), [&] { return found(line) >= count; });
+    return changed_.wait_for(lock, std::chrono::milliseconds(test::patience_ms()),
+                             [&] { return found(line) >= count; });
   }
 
   std::size_t count(std::string const& line) {

@@ -21,7 +21,7 @@ bool answers(std::string const& answer, int status) {
 /// Waits until `done`.
 template <class F>
 bool eventually(F done) {
-  for (int i = 0; i < test::patience_ms && !done(); ++i) ::usleep(1000);
+  for (int i = 0; i < test::patience_ms() && !done(); ++i) ::usleep(1000);
   return done();
 }
 
@@ -35,7 +35,7 @@ class handle_box {
   }
   session_handle take() {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::milliseconds(test::patience_ms),
+    changed_.wait_for(lock, std::chrono::milliseconds(test::patience_ms()),
                       [&] { return !(handle_ == session_handle()); });
     return handle_;
   }

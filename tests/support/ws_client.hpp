@@ -16,7 +16,16 @@
 /// Blocking clients for the tests of servers. They wait for at most ten seconds, which only a broken server needs.
 namespace test {
 
-inline int patience_ms = 10'000;
+/// Asked again and again while they wait: a test may learn that nothing will come.
+inline int (*patience_ms)() = [] { return 10'000; };
+
+/// Waits for what is asked for.
+inline bool poll_patiently(pollfd& asked) {
+  constexpr int slice_ms = 20;
+  for (int waited = 0; waited < patience_ms(); waited += slice_ms)
+    if (int const ready = ::poll(&asked, 1, slice_ms); ready != 0) return ready == 1;
+  return false;
+}
 
 /// How a test's socket is made.
 struct client_socket {
@@ -83,7 +92,7 @@ class raw_client {
 
   bool wait(short what) const {
     pollfd asked{number(), what, 0};
-    return ::poll(&asked, 1, patience_ms) == 1;
+    return poll_patiently(asked);
   }
 
   void shut() const { ::shutdown(number(), SHUT_WR); }
@@ -228,7 +237,7 @@ class ws_client {
       if (sent.error == 0) continue;
       // A server whose answers nobody takes stops reading.
       pollfd waits{raw_.number(), POLLIN | POLLOUT, 0};
-      if (!sent.would_block() || ::poll(&waits, 1, patience_ms) != 1) return;
+      if (!sent.would_block() || !poll_patiently(waits)) return;
       if ((waits.revents & POLLIN) != 0) receive();
     }
   }
