@@ -160,6 +160,28 @@ TEST_CASE("a session that is paused gets no message until it is resumed, and los
   CHECK(log.wait("again"));
 }
 
+TEST_CASE("an upgrade that is paused before its decision is opened when it is resumed") {
+  server server;
+  handle_box box;
+  journal log;
+  server.route("/", {.on_upgrade = [&](upgrade& u) { box.put(u.defer()); },
+                     .on_open = [&](session&) { log.add("open"); },
+                     .on_message = [&](session&, message_view m) { log.add(std::string(m.text())); }});
+  running run(server);
+  raw_client client(run.at());
+  client.send(upgrade_request() + std::string(as_text(test::peer_frame(role::server, 0x81, "early"))));
+  session_handle const handle = box.take();
+  CHECK(handle.post([](session& s) { s.pause(); }) == handover::queued);
+  CHECK(handle.decide([](upgrade&) {}) == handover::queued);
+  CHECK(client.receive_until("\r\n\r\n"));
+  CHECK(handle.post([&](session&) { log.add("still paused"); }) == handover::queued);
+  CHECK(log.wait("still paused"));
+  CHECK(log.lines() == lines{"still paused"});
+  CHECK(handle.post([](session& s) { s.resume(); }) == handover::queued);
+  CHECK(log.wait("early"));
+  CHECK(log.lines() == lines{"still paused", "open", "early"});
+}
+
 TEST_CASE("7.1.1: closing a paused session reads the client's Close frame") {
   server server;
   handle_box box;

@@ -106,7 +106,8 @@ class session {
   virtual void abort() noexcept = 0;
 
   /// Calls no on_message and reads nothing, until resume(): for who cannot keep up with this client. TCP holds it up in
-  /// the end; the ping and pong deadlines stand still. close() resumes, for the client's own Close frame.
+  /// the end; the ping and pong deadlines stand still. close() resumes, for the client's own Close frame. An upgrade
+  /// that is paused before its decision has its on_open called after resume().
   void pause() noexcept {
     paused_ = true;
     machine().pause();
