@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "connection.hpp"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "statements.hpp"
+
+namespace chat::postgres {
+namespace {
+
+constexpr auto connect_time_max = purews::seconds(5);
+constexpr auto answer_time_max = purews::seconds(10);  // of a server that does not say that it is slow
+constexpr auto back_off_max = purews::seconds(5);
+
+/// An array of texts, as PostgreSQL reads it.
+std::string array_of(std::vector<new_message> const& batch, std::string new_message::*field) {
+  std::string all = "{";
+  for (auto const& m : batch) {
+    all += all.size() == 1 ? "\"" : ",\"";
+    for (char const c : m.*field) {
+      if (c == '"' || c == '\\') all += '\\';
+      all += c;
+    }
+    all += '"';
+  }
+  return all + "}";
+}
+
+}  // namespace
+
+connection::connection(owner& whose, purews::default_loop& loop, std::string const& url, std::int64_t keep)
+    : owner_(whose), loop_(loop), url_(url), keep_(keep) {
+  open();
+}
+
+void connection::open() {
+  since_ = loop_.now();
+  state_ = state::connecting;
+  char const* const keys[] = {"tcp_user_timeout", "application_name", "dbname", "client_encoding", nullptr};
+  char const* const values[] = {"10000", "chat_server", url_.c_str(), "UTF8", nullptr};
+  db_ = PQconnectStartParams(keys, values, 1);
+  if (db_ == nullptr || PQstatus(db_) == CONNECTION_BAD)
+    return lost(db_ == nullptr ? "no memory" : PQerrorMessage(db_));
+  watch(purews::interest::write);
+}
+
+void connection::watch(purews::interest what) {
+  if (watch_) {
+    static_cast<void>(watch_.change(what));
+  } else {
+    watch_ = loop_.watch(PQsocket(db_), what, [this](purews::interest is) { on_ready(is); });
+  }
+}
+
+void connection::on_ready(purews::interest what) {
+  if (state_ == state::connecting) return connect_further();
+  if (has(what, purews::interest::read)) receive();
+  if (db_ != nullptr) flush();
+}
+
+void connection::connect_further() {
+  watch_ = {};  // libpq may go on with another socket
+  switch (PQconnectPoll(db_)) {
+    case PGRES_POLLING_READING:
+      return watch(purews::interest::read);
+    case PGRES_POLLING_WRITING:
+      return watch(purews::interest::write);
+    case PGRES_POLLING_OK:
+      return begin();
+    default:
+      return lost(PQerrorMessage(db_));
+  }
+}
+
+void connection::begin() {
+  char const* const encoding = PQparameterStatus(db_, "server_encoding");
+  if (PQserverVersion(db_) < 130000) return lost("it is older than version 13");
+  if (encoding == nullptr || std::string_view(encoding) != "UTF8") return lost("the database is not in UTF8");
+  state_ = state::setting_up;
+  watch(purews::interest::read);
+  if (PQsetnonblocking(db_, 1) != 0 || PQsendQuery(db_, set_up) == 0) return lost(PQerrorMessage(db_));
+  flush();
+}
+
+void connection::prepare() {
+  state_ = state::preparing;
+  bool good = PQenterPipelineMode(db_) == 1;
+  for (auto const& each : {append, make, later, earlier})
+    good = good && PQsendPrepare(db_, each.name, each.sql, 0, nullptr) == 1;
+  if (!good || PQpipelineSync(db_) == 0) return lost(PQerrorMessage(db_));
+  sent_.push_back({{}, loop_.now()});
+  flush();
+}
+
+void connection::receive() {
+  if (PQconsumeInput(db_) == 0) return lost(PQerrorMessage(db_));
+  int ends = 0;  // of the results of one statement, in a row: two are the end of all
+  while (db_ != nullptr && ends < 2 && PQisBusy(db_) == 0) {
+    result_ptr got(PQgetResult(db_));
+    ends = got == nullptr ? ends + 1 : 0;
+    if (got != nullptr) {
+      take(std::move(got));
+    } else if (state_ == state::setting_up) {
+      prepare();
+    }
+  }
+}
+
+void connection::take(result_ptr got) {
+  auto const status = PQresultStatus(got.get());
+  bool const good = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+  if (state_ == state::setting_up) {
+    if (!good) lost(PQresultErrorMessage(got.get()));
+  } else if (status == PGRES_PIPELINE_SYNC) {
+    finish();
+  } else if (status == PGRES_TUPLES_OK) {
+    sent_.front().rows = std::move(got);
+  } else if (!good && sent_.front().error.empty()) {
+    sent_.front().error = one_line(PQresultErrorMessage(got.get()));
+  }
+}
+
+/// Only here, and not when the rows come, is it known that the transaction was committed.
+void connection::finish() {
+  auto done = std::move(sent_.front());
+  sent_.pop_front();
+  if (std::holds_alternative<std::monostate>(done.what)) {
+    if (!done.error.empty()) return lost(done.error);
+    state_ = state::ready;
+    failures_ = 0;
+    owner_.works();
+  } else if (auto* const asked = std::get_if<append_request>(&done.what)) {
+    done.error.empty() ? owner_.answered(answer_to(*asked, done.rows.get()))
+                       : owner_.answered({asked->number, refused(done.error)});
+  } else {
+    auto const& reading = std::get<read_request>(done.what);
+    if (!done.error.empty()) {
+      owner_.answered({reading.number, refused(done.error)});
+    } else if (PQntuples(done.rows.get()) > 0) {
+      owner_.answered(answer_to(reading, done.rows.get()));
+    } else {
+      owner_.again({reading, done.since, {}, {}, true});
+    }
+  }
+  owner_.has_room();
+}
+
+void connection::send(work what) {
+  auto const* const storing = std::get_if<append_request>(&what.what);
+  bool const good = storing != nullptr ? send(*storing) : send(std::get<read_request>(what.what), what.makes_channel);
+  sent_.push_back(std::move(what));
+  // Each request is a transaction of its own: it is committed at the sync.
+  if (!good || PQpipelineSync(db_) == 0) return lost(PQerrorMessage(db_));
+  flush();
+}
+
+bool connection::send(append_request const& what) {
+  auto const& batch = *what.batch;
+  std::string const values[] = {array_of(batch, &new_message::channel),
+                                array_of(batch, &new_message::user),
+                                array_of(batch, &new_message::device),
+                                array_of(batch, &new_message::id),
+                                array_of(batch, &new_message::text),
+                                std::to_string(what.now_ms),
+                                std::to_string(keep_)};
+  return execute(append, values);
+}
+
+bool connection::send(read_request const& what, bool makes_channel) {
+  using enum read_request::from;
+  auto const seq = what.what == newest ? INT64_MAX : what.seq;
+  auto const limit = what.limit + (what.what == after ? 0 : 1);
+  std::string const values[] = {what.channel, std::to_string(seq), std::to_string(limit)};
+  if (makes_channel && !execute(make, std::span(values).first(1))) return false;
+  return execute(what.what == after ? later : earlier, values);
+}
+
+bool connection::execute(statement const& what, std::span<std::string const> values) {
+  std::vector<char const*> pointers;
+  for (auto const& each : values) pointers.push_back(each.c_str());
+  return PQsendQueryPrepared(db_, what.name, static_cast<int>(pointers.size()), pointers.data(), nullptr, nullptr, 0) ==
+         1;
+}
+
+void connection::flush() {
+  int const left = PQflush(db_);
+  if (left < 0) return lost(PQerrorMessage(db_));
+  watch(left == 0 ? purews::interest::read : purews::interest::read_write);
+}
+
+/// What was read for is read again; what was to be stored may be stored or not, and its senders are told to repeat it.
+void connection::lost(std::string const& why) {
+  std::string const reason = one_line(why.c_str());
+  close();
+  state_ = state::resting;
+  since_ = loop_.now();
+  auto const rest_max = std::min(back_off_max, purews::milliseconds(200 << std::min(failures_++, 5)));
+  rest_ = purews::duration{std::uniform_int_distribution<std::int64_t>(0, rest_max.ns)(random_)};
+  owner_.fails(reason);
+  for (auto left = std::exchange(sent_, {}); !left.empty(); left.pop_back()) {
+    auto& each = left.back();
+    if (auto const* const asked = std::get_if<append_request>(&each.what))
+      owner_.answered({asked->number, refused(reason)});
+    if (std::holds_alternative<read_request>(each.what)) owner_.again({std::move(each.what), each.since, {}, {}});
+  }
+  owner_.has_room();
+}
+
+void connection::close() {
+  watch_ = {};
+  PQfinish(db_);
+  db_ = nullptr;
+}
+
+void connection::check_time() {
+  auto const now = loop_.now();
+  if (state_ == state::resting) {
+    if (now - since_ >= rest_) open();
+  } else if (state_ != state::ready) {
+    if (now - since_ >= connect_time_max) lost("it does not answer");
+  } else if (!sent_.empty() && now - sent_.front().since >= answer_time_max) {
+    lost("it does not answer");
+  }
+}
+
+}  // namespace chat::postgres
