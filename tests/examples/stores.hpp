@@ -24,6 +24,7 @@ class folder {
   folder(folder const&) = delete;
   folder& operator=(folder const&) = delete;
   ~folder() { std::filesystem::remove_all(path_); }
+  std::filesystem::path const& path() const { return path_; }
   std::string file(char const* name = "chat.db") const { return (path_ / name).string(); }
   std::string store() const { return "sqlite:" + file(); }
 
@@ -34,9 +35,13 @@ class folder {
 class opened {
  public:
   explicit opened(std::string const& where, std::int64_t keep = 0) : keep_(keep) {
-    auto made = open_store(where, loop_, setup());
-    if (auto const* const error = std::get_if<store_error>(&made)) FAIL(error->sentence);
-    store_ = std::move(std::get<0>(made));
+    if (auto const error = open(where)) FAIL(error->sentence);
+  }
+
+  /// Null if it cannot be opened.
+  static std::unique_ptr<opened> attempt(std::string const& where) {
+    std::unique_ptr<opened> made(new opened);
+    return made->open(where) ? nullptr : std::move(made);
   }
 
   /// Why it cannot be opened.
@@ -98,6 +103,15 @@ class opened {
   }
 
  private:
+  opened() = default;
+
+  std::optional<store_error> open(std::string const& where) {
+    auto made = open_store(where, loop_, setup());
+    if (auto const* const error = std::get_if<store_error>(&made)) return *error;
+    store_ = std::move(std::get<0>(made));
+    return std::nullopt;
+  }
+
   store_setup setup() {
     return {.answered = [this](answer what) { answers.push_back(std::move(what)); },
             .report = [this](store_error const& what) { reports.push_back(what.sentence); },
@@ -105,7 +119,7 @@ class opened {
   }
 
   purews::default_loop loop_;
-  std::int64_t keep_;
+  std::int64_t keep_ = 0;
   ticket last_ = 0;
   std::unique_ptr<store> store_;
 };
