@@ -27,6 +27,8 @@ class postgres_store final : public store, public postgres::owner {
 
   void submit(append_request what) override { waiting_.push_front({std::move(what), loop_.now()}), has_room(); }
   void submit(read_request what) override { waiting_.push_back({std::move(what), loop_.now()}), has_room(); }
+  void submit(heads_request what) override { waiting_.push_back({std::move(what), loop_.now()}), has_room(); }
+  bool shared() const override { return true; }
   bool ready() const override {
     return std::any_of(pool_.begin(), pool_.end(), [](auto const& each) { return each->ready(); });
   }
@@ -84,13 +86,8 @@ void postgres_store::check_time() {
   for (auto const& each : pool_) each->check_time();
   for (auto left = std::exchange(waiting_, {}); !left.empty(); left.pop_front()) {
     auto& each = left.front();
-    if (loop_.now() - each.since < wait_time_max) {
-      waiting_.push_back(std::move(each));
-      continue;
-    }
-    auto const* const storing = std::get_if<append_request>(&each.what);
-    answered({storing != nullptr ? storing->number : std::get<read_request>(each.what).number,
-              postgres::refused(reported_)});
+    loop_.now() - each.since < wait_time_max ? waiting_.push_back(std::move(each))
+                                             : answered(postgres::refused(each, reported_));
   }
   start_timer();
 }

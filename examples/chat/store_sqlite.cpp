@@ -105,6 +105,18 @@ class database {
     return {what.number, roll_back()};
   }
 
+  answer run(heads_request const& what) {
+    std::vector<head> found;
+    bool good = execute("BEGIN");
+    for (auto const& name : what.channels) {
+      auto& last = found.emplace_back(head{.channel = name});
+      auto const fill = [&](row r) { last.epoch = r.text(0), last.newest = r.number(1); };
+      good = good && run(find_channel, fill, name);
+    }
+    if (good && execute("COMMIT")) return {what.number, std::move(found)};
+    return {what.number, roll_back()};
+  }
+
  private:
   bool append(new_message const& m, std::int64_t now_ms, std::vector<receipt>& receipts) {
     receipt got;
@@ -209,12 +221,20 @@ class sqlite_store final : public store {
     return std::nullopt;
   }
 
-  void submit(append_request what) override { submit(appends_, std::move(what)); }
-  void submit(read_request what) override { submit(reads_, std::move(what)); }
+  void submit(append_request what) override {
+    add(appends_, [this, what = std::move(what)] { return db_.run(what, setup_->keep); });
+  }
+  void submit(read_request what) override {
+    add(reads_, [this, what = std::move(what)] { return db_.run(what); });
+  }
+  void submit(heads_request what) override {
+    add(reads_, [this, what = std::move(what)] { return db_.run(what); });
+  }
 
  private:
-  template <class Request>
-  void submit(std::deque<Request>& to, Request what) {
+  using task = std::function<answer()>;
+
+  void add(std::deque<task>& to, task what) {
     {
       std::lock_guard const lock(mutex_);
       to.push_back(std::move(what));
@@ -226,23 +246,15 @@ class sqlite_store final : public store {
     for (std::unique_lock lock(mutex_);;) {
       changed_.wait(lock, [this] { return stopping_ || !appends_.empty() || !reads_.empty(); });
       if (stopping_) return;
-      appends_.empty() ? serve(lock, reads_) : serve(lock, appends_);
+      auto& from = appends_.empty() ? reads_ : appends_;
+      auto const what = std::move(from.front());
+      from.pop_front();
+      lock.unlock();
+      loop_.post([to = std::weak_ptr(setup_), got = what()]() mutable {
+        if (auto const setup = to.lock()) setup->answered(std::move(got));
+      });
+      lock.lock();
     }
-  }
-
-  answer run(append_request const& what) { return db_.run(what, setup_->keep); }
-  answer run(read_request const& what) { return db_.run(what); }
-
-  template <class Request>
-  void serve(std::unique_lock<std::mutex>& lock, std::deque<Request>& from) {
-    auto const what = std::move(from.front());
-    from.pop_front();
-    lock.unlock();
-    auto tell = [to = std::weak_ptr(setup_), got = run(what)]() mutable {
-      if (auto const setup = to.lock()) setup->answered(std::move(got));
-    };
-    loop_.post(std::move(tell));
-    lock.lock();
   }
 
   purews::default_loop& loop_;
@@ -250,8 +262,8 @@ class sqlite_store final : public store {
   database db_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<append_request> appends_;
-  std::deque<read_request> reads_;
+  std::deque<task> appends_;
+  std::deque<task> reads_;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -101,6 +101,23 @@ TEST_CASE("chat: every store reads the end of a channel, what is before a messag
   CHECK(kept.read({after, 0, "nowhere", 5, 300}).newest == 0);
 }
 
+TEST_CASE("chat: every store tells how far channels are, in the order of the question", "[store]") {
+  any_store const here;
+  opened kept(here.where());
+  kept.append({say("a", "1"), say("b", "2"), say("c", "1", "alice", "random")});
+  auto const got =
+      opened::good<std::vector<head>>(kept.ask(heads_request{.channels = {"random", "no \"\\ such", "general"}}));
+  REQUIRE(got.size() == 3);
+  CHECK(got[0].channel == "random");
+  CHECK(got[0].newest == 1);
+  CHECK(got[0].epoch == kept.newest("random").epoch);
+  CHECK(got[1].channel == "no \"\\ such");
+  CHECK(got[1].epoch.empty());
+  CHECK(got[2].newest == 2);
+  CHECK(opened::good<std::vector<head>>(kept.ask(heads_request{})).empty());
+  CHECK(kept.get().shared() == here.where().starts_with("postgres"));
+}
+
 TEST_CASE("chat: every store says with a receipt which epoch it belongs to", "[store]") {
   any_store const here;
   opened kept(here.where());

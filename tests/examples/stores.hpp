@@ -65,6 +65,11 @@ class opened {
     store_->submit(what);
     return wait(last_);
   }
+  answer ask(heads_request what) {
+    what.number = ++last_;
+    store_->submit(what);
+    return wait(last_);
+  }
   answer ask(std::vector<new_message> batch, std::int64_t now = 1000) {
     return ask(append_request{0, std::make_shared<std::vector<new_message> const>(std::move(batch)), now});
   }

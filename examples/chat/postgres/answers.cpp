@@ -39,6 +39,12 @@ answer answer_to(read_request const& what, PGresult const* rows) {
   return {what.number, std::move(found)};
 }
 
+answer answer_to(heads_request const& what, PGresult const* rows) {
+  std::vector<head> found;
+  for (int i = 0; i < PQntuples(rows); ++i) found.push_back({text(rows, i, 0), text(rows, i, 1), number(rows, i, 2)});
+  return {what.number, std::move(found)};
+}
+
 std::string one_line(char const* message) {
   std::string line;
   for (char const* at = message; *at != 0; ++at) {

@@ -15,6 +15,7 @@ using result_ptr = std::unique_ptr<PGresult, result_free>;
 
 [[nodiscard]] answer answer_to(append_request const& what, PGresult const* rows);
 [[nodiscard]] answer answer_to(read_request const& what, PGresult const* rows);
+[[nodiscard]] answer answer_to(heads_request const& what, PGresult const* rows);
 
 /// One sentence of what libpq says in several lines.
 [[nodiscard]] std::string one_line(char const* message);

@@ -14,12 +14,13 @@ constexpr auto connect_time_max = purews::seconds(5);
 constexpr auto answer_time_max = purews::seconds(10);  // of a server that does not say that it is slow
 constexpr auto back_off_max = purews::seconds(5);
 
-/// An array of texts, as PostgreSQL reads it.
-std::string array_of(std::vector<new_message> const& batch, std::string new_message::*field) {
+/// An array of the texts of each, as PostgreSQL reads it.
+template <class T, class Text>
+std::string array_of(std::vector<T> const& from, Text text) {
   std::string all = "{";
-  for (auto const& m : batch) {
+  for (auto const& each : from) {
     all += all.size() == 1 ? "\"" : ",\"";
-    for (char const c : m.*field) {
+    for (char const c : text(each)) {
       if (c == '"' || c == '\\') all += '\\';
       all += c;
     }
@@ -29,6 +30,10 @@ std::string array_of(std::vector<new_message> const& batch, std::string new_mess
 }
 
 }  // namespace
+
+answer refused(work const& what, std::string const& why) {
+  return {std::visit([](auto const& each) { return each.number; }, what.what), refused(why)};
+}
 
 connection::connection(owner& whose, purews::default_loop& loop, std::string const& url, std::int64_t keep)
     : owner_(whose), loop_(loop), url_(url), keep_(keep) {
@@ -87,10 +92,9 @@ void connection::begin() {
 void connection::prepare() {
   state_ = state::preparing;
   bool good = PQenterPipelineMode(db_) == 1;
-  for (auto const& each : {append, make, later, earlier})
+  for (auto const& each : {append, make, later, earlier, heads})
     good = good && PQsendPrepare(db_, each.name, each.sql, 0, nullptr) == 1;
   if (!good || PQpipelineSync(db_) == 0) return lost(PQerrorMessage(db_));
-  sent_.push_back({{}, loop_.now()});
   flush();
 }
 
@@ -110,9 +114,10 @@ void connection::receive() {
 
 void connection::take(result_ptr got) {
   auto const status = PQresultStatus(got.get());
-  bool const good = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
-  if (state_ == state::setting_up) {
-    if (!good) lost(PQresultErrorMessage(got.get()));
+  bool const good = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_PIPELINE_SYNC;
+  if (state_ != state::ready) {
+    if (!good) return lost(PQresultErrorMessage(got.get()));
+    if (status == PGRES_PIPELINE_SYNC) prepared();
   } else if (status == PGRES_PIPELINE_SYNC) {
     finish();
   } else if (status == PGRES_TUPLES_OK) {
@@ -122,59 +127,61 @@ void connection::take(result_ptr got) {
   }
 }
 
+void connection::prepared() {
+  state_ = state::ready;
+  failures_ = 0;
+  owner_.works();
+  owner_.has_room();
+}
+
 /// Only here, and not when the rows come, is it known that the transaction was committed.
 void connection::finish() {
-  auto done = std::move(sent_.front());
+  auto const done = std::move(sent_.front());
   sent_.pop_front();
-  if (std::holds_alternative<std::monostate>(done.what)) {
-    if (!done.error.empty()) return lost(done.error);
-    state_ = state::ready;
-    failures_ = 0;
-    owner_.works();
-  } else if (auto* const asked = std::get_if<append_request>(&done.what)) {
-    done.error.empty() ? owner_.answered(answer_to(*asked, done.rows.get()))
-                       : owner_.answered({asked->number, refused(done.error)});
+  auto const* const reading = std::get_if<read_request>(&done.what);
+  auto const give = [&](auto const& each) { return answer_to(each, done.rows.get()); };
+  if (!done.error.empty()) {
+    owner_.answered(refused(done, done.error));
+  } else if (reading != nullptr && PQntuples(done.rows.get()) == 0) {
+    owner_.again({*reading, done.since, {}, {}, reading->channel});
   } else {
-    auto const& reading = std::get<read_request>(done.what);
-    if (!done.error.empty()) {
-      owner_.answered({reading.number, refused(done.error)});
-    } else if (PQntuples(done.rows.get()) > 0) {
-      owner_.answered(answer_to(reading, done.rows.get()));
-    } else {
-      owner_.again({reading, done.since, {}, {}, true});
-    }
+    owner_.answered(std::visit(give, done.what));
   }
   owner_.has_room();
 }
 
 void connection::send(work what) {
-  auto const* const storing = std::get_if<append_request>(&what.what);
-  bool const good = storing != nullptr ? send(*storing) : send(std::get<read_request>(what.what), what.makes_channel);
+  bool good = what.makes.empty() || execute(make, std::span(&what.makes, 1));
+  good = good && std::visit([this](auto const& each) { return start(each); }, what.what);
   sent_.push_back(std::move(what));
   // Each request is a transaction of its own: it is committed at the sync.
   if (!good || PQpipelineSync(db_) == 0) return lost(PQerrorMessage(db_));
   flush();
 }
 
-bool connection::send(append_request const& what) {
-  auto const& batch = *what.batch;
-  std::string const values[] = {array_of(batch, &new_message::channel),
-                                array_of(batch, &new_message::user),
-                                array_of(batch, &new_message::device),
-                                array_of(batch, &new_message::id),
-                                array_of(batch, &new_message::text),
-                                std::to_string(what.now_ms),
+bool connection::start(append_request const& what) {
+  auto const all = [&](std::string new_message::*field) {
+    return array_of(
+        *what.batch, [=](new_message const& m) -> auto& { return m.*field; });
+  };
+  std::string const values[] = {all(&new_message::channel), all(&new_message::user), all(&new_message::device),
+                                all(&new_message::id),      all(&new_message::text), std::to_string(what.now_ms),
                                 std::to_string(keep_)};
   return execute(append, values);
 }
 
-bool connection::send(read_request const& what, bool makes_channel) {
+bool connection::start(read_request const& what) {
   using enum read_request::from;
   auto const seq = what.what == newest ? INT64_MAX : what.seq;
   auto const limit = what.limit + (what.what == after ? 0 : 1);
   std::string const values[] = {what.channel, std::to_string(seq), std::to_string(limit)};
-  if (makes_channel && !execute(make, std::span(values).first(1))) return false;
   return execute(what.what == after ? later : earlier, values);
+}
+
+bool connection::start(heads_request const& what) {
+  std::string const values[] = {array_of(
+      what.channels, [](std::string const& name) -> auto& { return name; })};
+  return execute(heads, values);
 }
 
 bool connection::execute(statement const& what, std::span<std::string const> values) {
@@ -201,9 +208,8 @@ void connection::lost(std::string const& why) {
   owner_.fails(reason);
   for (auto left = std::exchange(sent_, {}); !left.empty(); left.pop_back()) {
     auto& each = left.back();
-    if (auto const* const asked = std::get_if<append_request>(&each.what))
-      owner_.answered({asked->number, refused(reason)});
-    if (std::holds_alternative<read_request>(each.what)) owner_.again({std::move(each.what), each.since, {}, {}});
+    std::holds_alternative<append_request>(each.what) ? owner_.answered(refused(each, reason))
+                                                      : owner_.again({std::move(each.what), each.since});
   }
   owner_.has_room();
 }

@@ -14,12 +14,15 @@ struct statement;
 
 /// A request, and what came for it so far.
 struct work {
-  std::variant<std::monostate, append_request, read_request> what;  // none: a connection prepares its statements
+  std::variant<append_request, read_request, heads_request> what;
   purews::instant since{};
   result_ptr rows{};
   std::string error{};
-  bool makes_channel = false;
+  std::string makes{};  ///< a channel, before
 };
+
+/// Nobody can do it now.
+[[nodiscard]] answer refused(work const& what, std::string const& why);
 
 /// Who has connections, and what they tell it.
 class owner {
@@ -60,9 +63,11 @@ class connection {
   void prepare();
   void receive();
   void take(result_ptr got);
+  void prepared();
   void finish();
-  bool send(append_request const& what);
-  bool send(read_request const& what, bool makes_channel);
+  bool start(append_request const& what);
+  bool start(read_request const& what);
+  bool start(heads_request const& what);
   bool execute(statement const& what, std::span<std::string const> values);
   void flush();
   void watch(purews::interest what);

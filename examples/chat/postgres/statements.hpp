@@ -80,4 +80,9 @@ inline constexpr statement earlier{"earlier",
                                    " LEFT JOIN LATERAL (SELECT * FROM chat_messages WHERE channel = c.name AND seq < $2"
                                    " ORDER BY seq DESC LIMIT $3) m ON true WHERE c.name = $1 ORDER BY m.seq"};
 
+inline constexpr statement heads{"heads",
+                                 "SELECT asked.name, c.epoch, c.seq"
+                                 " FROM unnest($1::text[]) WITH ORDINALITY AS asked(name, nth)"
+                                 " LEFT JOIN chat_channels c ON c.name = asked.name ORDER BY asked.nth"};
+
 }  // namespace chat::postgres
