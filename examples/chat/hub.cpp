@@ -174,6 +174,10 @@ void hub::answered(answer from_store) {
   reported_ = error != nullptr ? error->sentence : "";
   if (from_store.to == in_flight_.number)
     return error != nullptr ? not_stored() : stored(std::get<std::vector<receipt>>(from_store.what));
+  if (from_store.to == looking_) {
+    looking_ = 0;
+    return error != nullptr ? void() : looked(std::get<std::vector<head>>(from_store.what));
+  }
   auto const at = reading_.find(from_store.to);
   if (at == reading_.end()) return;
   job const what = std::move(at->second);
@@ -365,6 +369,19 @@ void hub::enter(job const& what, channel_state& in, page& found) {
 void hub::catch_up() {
   for (auto const& name : std::exchange(behind_, {}))
     if (auto* const in = find(name)) catch_up(name, *in);
+}
+
+void hub::look() {
+  if (looking_ != 0 || channels_.empty()) return;
+  heads_request what{looking_ = ++last_ticket_, {}};
+  for (auto const& [name, in] : channels_) what.channels.push_back(name);
+  outputs_.push_back(std::move(what));
+}
+
+void hub::looked(std::vector<head> const& found) {
+  for (auto const& each : found)
+    if (auto* const in = find(each.channel))
+      if (each.epoch != in->epoch || each.newest != in->position) catch_up(each.channel, *in);
 }
 
 /// Reads what was stored but not published: somebody else has stored it, or nobody knew that it was stored.
