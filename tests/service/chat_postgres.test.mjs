@@ -97,34 +97,45 @@ test(`the processes of PostgreSQL stand still for longer than any patience (seed
   assert.equal(acked, stored);
 });
 
-test('two servers on one database give no number twice, and each learns what the other has stored', async (t) => {
+/// Somebody who has joined on each of two servers on one database.
+async function two(t) {
   const where = place();
-  const servers = [await start(t, where), await start(t, where)];
-  const sockets = [];
-  for (const server of servers) {
+  return Promise.all([0, 1].map(async (i) => {
+    const server = await start(t, where);
     const socket = new WebSocket(chat(server));
-    socket.got = [];
-    socket.on('message', (data) => socket.got.push(JSON.parse(data)));
-    await once(socket, 'open');
     t.after(() => socket.terminate());
-    socket.send(JSON.stringify({type: 'join', channel: 'general', user: `u${sockets.length}`}));
-    sockets.push(socket);
-  }
+    const got = [];
+    const joined = new Promise((done) => socket.on('message', (data) => {
+      got.push(JSON.parse(data));
+      if (got.at(-1).type === 'history') done();
+    }));
+    await once(socket, 'open');
+    socket.send(JSON.stringify({type: 'join', channel: 'general', user: `u${i}`}));
+    await joined;
+    const seqs = (type) => got.filter((m) => m.type === type).map((m) => m.seq);
+    const until = async (so) => { while (!so()) await once(socket, 'message'); };
+    const say = (id) => socket.send(JSON.stringify({type: 'message', channel: 'general', text: 't', id: `${id}`}));
+    return {say, until, acks: () => seqs('ack'), delivered: () => seqs('message')};
+  }));
+}
+
+test('two servers on one database give no number twice', {timeout: 60_000}, async (t) => {
+  const both = await two(t);
+  const all = Array.from({length: 100}, (_, i) => i + 1);
   for (let i = 0; i < 50; ++i)
-    for (const socket of sockets)
-      socket.send(JSON.stringify({type: 'message', channel: 'general', text: 't', id: `${i}`}));
-  const acks = () => sockets.map((s) => s.got.filter((m) => m.type === 'ack').map((m) => m.seq));
-  const delivered = (socket) => socket.got.filter((m) => m.type === 'message').map((m) => m.seq);
-  // An ack may be there before messages of the other server that have lower numbers.
-  const done = () => acks().flat().length === 100 && sockets.every((s, i) => delivered(s).at(-1) >= acks()[i].at(-1));
-  for (const end = Date.now() + 20_000; !done() && Date.now() < end;) await sleep(10);
-  assert.deepEqual(acks().flat().sort((a, b) => a - b), Array.from({length: 100}, (_, i) => i + 1));
-  for (const socket of sockets) {
-    const seqs = delivered(socket);
-    const from = socket.got.find((m) => m.type === 'history').seq;
-    assert.deepEqual(seqs, seqs.map((_, i) => from + 1 + i));
-    assert.ok(seqs.at(-1) >= acks()[sockets.indexOf(socket)].at(-1));
+    for (const each of both) each.say(i);
+  for (const {until, acks, delivered} of both) await until(() => acks().length === 50 && delivered().at(-1) === 100);
+  assert.deepEqual(both.flatMap(({acks}) => acks()).sort((a, b) => a - b), all);
+  for (const {delivered} of both) assert.deepEqual(delivered(), all);
+});
+
+test('what one server has stored reaches who only listens on another', {timeout: 60_000}, async (t) => {
+  const [speaker, listener] = await two(t);
+  for (let i = 1; i <= 3; ++i) {
+    speaker.say(i);
+    await listener.until(() => listener.delivered().length === i);
   }
+  assert.deepEqual(listener.delivered(), [1, 2, 3]);
 });
 
 test('--check-config says whether PostgreSQL can be reached', async () => {
