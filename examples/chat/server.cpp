@@ -92,7 +92,7 @@ server::~server() {
   ended_ = true;  // who is still connected asks nothing of the store any more
 }
 
-std::optional<store_error> server::open(std::string const& where, std::int64_t keep) {
+std::optional<store_error> server::open(std::string const& where, retention keep) {
   store_setup const setup{
       .answered =
           [this](answer what) {

@@ -19,7 +19,7 @@ class server {
   ~server();
 
   /// To be called once, first. An error is for the operator.
-  [[nodiscard]] std::optional<store_error> open(std::string const& where, std::int64_t keep);
+  [[nodiscard]] std::optional<store_error> open(std::string const& where, retention keep);
   [[nodiscard]] purews::listening listen(std::string_view host, std::uint16_t port) { return io_.listen(host, port); }
   /// Waits until the store can be used, for at most some seconds. An error says why it cannot.
   [[nodiscard]] std::optional<store_error> check();

@@ -7,7 +7,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <span>
+#include <set>
 #include <thread>
 
 #include "open_store.hpp"
@@ -40,8 +40,12 @@ constexpr char const* first_seq =
     "SELECT m.seq, m.time, c.epoch FROM messages m JOIN channels c ON c.name = m.channel"
     " WHERE channel=? AND user=? AND device=? AND id=?";
 constexpr char const* insert = "INSERT INTO messages VALUES(?, ?, ?, ?, ?, ?, ?)";
-constexpr char const* forget =
-    "DELETE FROM messages WHERE channel=? AND seq <= (SELECT seq - ? FROM channels WHERE name=?)";
+constexpr char const* forget_many =
+    "DELETE FROM messages WHERE channel=?1 AND seq <= (SELECT seq - ?2 FROM channels WHERE name=?1)";
+// By their order, and not by their time alone: a clock may go back, and what is left must have no holes.
+constexpr char const* forget_old =
+    "DELETE FROM messages WHERE channel=?1 AND seq <"
+    " coalesce((SELECT seq FROM messages WHERE channel=?1 AND time>=?2 ORDER BY seq LIMIT 1), 9223372036854775807)";
 constexpr char const* later =
     "SELECT seq, time, user, id, text FROM messages WHERE channel=? AND seq>? ORDER BY seq LIMIT ?";
 constexpr char const* earlier =
@@ -90,11 +94,13 @@ class database {
 
   store_error why() const { return {error_}; }
 
-  answer run(append_request const& what, std::int64_t keep) {
+  answer run(append_request const& what, retention const& keep) {
     std::vector<receipt> receipts;
     bool good = execute("BEGIN IMMEDIATE");
     for (auto const& m : *what.batch) good = good && append(m, what.now_ms, receipts);
-    for (auto const& m : *what.batch) good = good && (keep == 0 || run(forget, nothing, m.channel, keep, m.channel));
+    std::set<std::string> channels;
+    for (auto const& m : *what.batch) channels.insert(m.channel);
+    for (auto const& each : channels) good = good && forget(each, keep, what.now_ms);
     if (good && execute("COMMIT")) return {what.number, std::move(receipts)};
     return {what.number, roll_back()};
   }
@@ -127,6 +133,11 @@ class database {
     receipts.push_back(got);
     return got.what == receipt::outcome::duplicate ||
            run(insert, nothing, m.channel, got.seq, now_ms, m.user, m.device, m.id, m.text);
+  }
+
+  bool forget(std::string const& channel, retention const& keep, std::int64_t now_ms) {
+    return (keep.messages == 0 || run(forget_many, nothing, channel, keep.messages)) &&
+           (keep.days == 0 || run(forget_old, nothing, channel, keep.oldest_ms(now_ms)));
   }
 
   bool read(read_request const& what, page& found) {

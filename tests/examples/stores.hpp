@@ -34,7 +34,7 @@ class folder {
 
 class opened {
  public:
-  explicit opened(std::string const& where, std::int64_t keep = 0) : keep_(keep) {
+  explicit opened(std::string const& where, retention keep = {}) : keep_(keep) {
     if (auto const error = open(where)) FAIL(error->sentence);
   }
 
@@ -124,7 +124,7 @@ class opened {
   }
 
   purews::default_loop loop_;
-  std::int64_t keep_ = 0;
+  retention keep_{};
   ticket last_ = 0;
   std::unique_ptr<store> store_;
 };

@@ -2,6 +2,7 @@
 #include "connection.hpp"
 
 #include <algorithm>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -35,7 +36,7 @@ answer refused(work const& what, std::string const& why) {
   return {std::visit([](auto const& each) { return each.number; }, what.what), refused(why)};
 }
 
-connection::connection(owner& whose, purews::default_loop& loop, std::string const& url, std::int64_t keep)
+connection::connection(owner& whose, purews::default_loop& loop, std::string const& url, retention keep)
     : owner_(whose), loop_(loop), url_(url), keep_(keep) {
   open();
 }
@@ -92,7 +93,7 @@ void connection::begin() {
 void connection::prepare() {
   state_ = state::preparing;
   bool good = PQenterPipelineMode(db_) == 1;
-  for (auto const& each : {append, make, later, earlier, heads})
+  for (auto const& each : {append, forget_many, forget_old, make, later, earlier, heads})
     good = good && PQsendPrepare(db_, each.name, each.sql, 0, nullptr) == 1;
   if (!good || PQpipelineSync(db_) == 0) return lost(PQerrorMessage(db_));
   flush();
@@ -165,9 +166,18 @@ bool connection::start(append_request const& what) {
         *what.batch, [=](new_message const& m) -> auto& { return m.*field; });
   };
   std::string const values[] = {all(&new_message::channel), all(&new_message::user), all(&new_message::device),
-                                all(&new_message::id),      all(&new_message::text), std::to_string(what.now_ms),
-                                std::to_string(keep_)};
-  return execute(append, values);
+                                all(&new_message::id),      all(&new_message::text), std::to_string(what.now_ms)};
+  if (!execute(append, values)) return false;
+  std::set<std::string> channels;
+  if (keep_.messages > 0 || keep_.days > 0)
+    for (auto const& m : *what.batch) channels.insert(m.channel);
+  return std::all_of(channels.begin(), channels.end(), [&](auto const& each) { return forget(each, what.now_ms); });
+}
+
+bool connection::forget(std::string const& channel, std::int64_t now_ms) {
+  std::string const most[] = {channel, std::to_string(keep_.messages)};
+  std::string const oldest[] = {channel, std::to_string(keep_.oldest_ms(now_ms))};
+  return (keep_.messages == 0 || execute(forget_many, most)) && (keep_.days == 0 || execute(forget_old, oldest));
 }
 
 bool connection::start(read_request const& what) {

@@ -6,6 +6,7 @@
 #include <random>
 #include <span>
 
+#include "../open_store.hpp"
 #include "answers.hpp"
 
 namespace chat::postgres {
@@ -43,7 +44,7 @@ class connection {
  public:
   static constexpr std::size_t load_max = 64;
 
-  connection(owner& whose, purews::default_loop& loop, std::string const& url, std::int64_t keep);
+  connection(owner& whose, purews::default_loop& loop, std::string const& url, retention keep);
   connection(connection const&) = delete;
   connection& operator=(connection const&) = delete;
   ~connection() { close(); }
@@ -68,6 +69,7 @@ class connection {
   bool start(append_request const& what);
   bool start(read_request const& what);
   bool start(heads_request const& what);
+  bool forget(std::string const& channel, std::int64_t now_ms);
   bool execute(statement const& what, std::span<std::string const> values);
   void flush();
   void watch(purews::interest what);
@@ -77,7 +79,7 @@ class connection {
   owner& owner_;
   purews::default_loop& loop_;
   std::string const& url_;
-  std::int64_t keep_;
+  retention keep_;
   state state_ = state::resting;
   PGconn* db_ = nullptr;
   purews::default_loop::watch_handle watch_;  // gone before libpq closes the socket

@@ -31,8 +31,7 @@ BEGIN
     -- Numbers come in the order of the commits, because the channels stay locked until then; all are locked at once
     -- and in one order, so that no two servers wait for each other. After the lock each statement sees what others
     -- have committed.
-    CREATE FUNCTION chat_append(channels text[], senders text[], devices text[], ids text[], bodies text[], now bigint,
-      keep bigint)
+    CREATE FUNCTION chat_append(channels text[], senders text[], devices text[], ids text[], bodies text[], now bigint)
     RETURNS TABLE(seq bigint, "time" bigint, fresh boolean, epoch text) LANGUAGE plpgsql AS $append$
     DECLARE
       m record;
@@ -52,10 +51,6 @@ BEGIN
         END IF;
         RETURN NEXT;
       END LOOP;
-      IF keep > 0 THEN
-        DELETE FROM chat_messages k USING chat_channels c
-          WHERE c.name = ANY(channels) AND k.channel = c.name AND k.seq <= c.seq - keep;
-      END IF;
     END $append$;
     INSERT INTO chat_version VALUES (1);
   END IF;
@@ -67,8 +62,15 @@ struct statement {
   char const* name;
   char const* sql;
 };
-inline constexpr statement append{"append",
-                                  "SELECT seq, time, fresh, epoch FROM chat_append($1, $2, $3, $4, $5, $6, $7)"};
+inline constexpr statement append{"append", "SELECT seq, time, fresh, epoch FROM chat_append($1, $2, $3, $4, $5, $6)"};
+inline constexpr statement forget_many{"forget_many",
+                                       "DELETE FROM chat_messages WHERE channel = $1 AND seq <="
+                                       " (SELECT seq - $2 FROM chat_channels WHERE name = $1)"};
+// By their order, and not by their time alone: a clock may go back, and what is left must have no holes.
+inline constexpr statement forget_old{"forget_old",
+                                      "DELETE FROM chat_messages WHERE channel = $1 AND seq < coalesce((SELECT seq"
+                                      " FROM chat_messages WHERE channel = $1 AND time >= $2 ORDER BY seq LIMIT 1),"
+                                      " 9223372036854775807)"};
 inline constexpr statement make{"make", "INSERT INTO chat_channels(name) VALUES ($1) ON CONFLICT DO NOTHING"};
 // One statement, so that the channel and its messages are of the same moment.
 inline constexpr statement later{"later",
