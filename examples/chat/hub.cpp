@@ -129,7 +129,7 @@ void hub::part(client_id who, client& from, std::string const& name) {
     outputs_.push_back(unsubscribe{who, name});
     auto const user = in.present.find(as->second.user);
     if (--user->second == 0) in.present.erase(user);
-    changed_.insert(name);
+    changed_[name] = 0;
   }
   from.joined.erase(as);
   --in.members;
@@ -149,9 +149,9 @@ presence hub::present_in(std::string const& name, channel_state const& in) {
 }
 
 void hub::tell_presence() {
-  for (auto const& name : std::exchange(changed_, {}))
+  for (auto const& [name, who] : std::exchange(changed_, {}))
     if (auto const* const in = find(name); in != nullptr && !in->present.empty())
-      outputs_.push_back(to_channel{name, present_in(name, *in)});
+      outputs_.push_back(to_channel{name, present_in(name, *in), who});
 }
 
 // Storing.
@@ -362,7 +362,7 @@ void hub::enter(job const& what, channel_state& in, page& found) {
   auto& as = clients_.at(what.who).joined.at(name);
   as.joining = 0;
   ++in.present[as.user];
-  changed_.insert(name);
+  changed_[name] = what.who;
   outputs_.push_back(to_client{what.who, present_in(name, in)});
 }
 

@@ -175,11 +175,11 @@ class hub {
   std::map<ticket, job> reading_;
   ticket looking_ = 0;  // 0: not
   std::deque<std::pair<client_id, new_message>> waiting_;
-  append_request in_flight_{};      // number 0: none
-  std::vector<client_id> senders_;  // of the batch in flight, in its order
-  std::set<std::string> changed_;   // channels whose presence is to be told
-  std::set<std::string> behind_;    // channels that could not catch up
-  std::string reported_;            // what the store failed with last, empty if it works
+  append_request in_flight_{};                // number 0: none
+  std::vector<client_id> senders_;            // of the batch in flight, in its order
+  std::map<std::string, client_id> changed_;  // channels whose presence is to be told, but not to who knows it already
+  std::set<std::string> behind_;              // channels that could not catch up
+  std::string reported_;                      // what the store failed with last, empty if it works
   std::vector<output> outputs_;
 };
 
