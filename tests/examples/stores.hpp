@@ -114,6 +114,11 @@ class opened {
     auto made = open_store(where, loop_, setup());
     if (auto const* const error = std::get_if<store_error>(&made)) return *error;
     store_ = std::move(std::get<0>(made));
+    // On a busy machine a connection may take longer than a request waits for one.
+    for (int turns = 0; !store_->ready(); ++turns) {
+      if (turns == 10'000) FAIL("the store is never ready: " << (reports.empty() ? "" : reports.back()));
+      loop_.run_once(purews::seconds(60));
+    }
     return std::nullopt;
   }
 
