@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import {test} from 'node:test';
+import {setTimeout as sleep} from 'node:timers/promises';
 import WebSocket, {WebSocketServer} from 'ws';
 
 import {folder, startChat} from './support/program.mjs';
@@ -27,6 +28,21 @@ test(`kill -9 of the server: what was acknowledged is stored, and all is deliver
   });
   assert.deepEqual(wrong, []);
   assert.ok(acked === stored && acked >= 50 * kills, `${acked} ${stored}`);
+});
+
+test(`the server stands still for longer than its clients wait (seed ${seed})`, async (t) => {
+  const server = await start(t, `sqlite:${path.join(folder(t), 'chat.db')}`);
+  const {wrong, stored, acked, givenUp} = await talkThrough({
+    url: `ws://127.0.0.1:${server.port}/ws`, seed, times: kills, patience: 500,
+    fault: async () => {
+      server.child.kill('SIGSTOP');
+      await sleep(1200);
+      server.child.kill('SIGCONT');
+    },
+  });
+  assert.deepEqual(wrong, []);
+  assert.equal(acked, stored);
+  assert.ok(givenUp >= kills, `${givenUp}`);
 });
 
 test(`a network that delays, slices and resets connections (seed ${seed})`, async (t) => {

@@ -50,6 +50,21 @@ test(`kill -9 of the server (seed ${seed})`, async (t) => {
   assert.equal(acked, stored);
 });
 
+test(`kill -9 of one of two servers on one database (seed ${seed})`, async (t) => {
+  const where = place();
+  const servers = await Promise.all([start(t, where), start(t, where)]);
+  const {wrong, stored, acked} = await talkThrough({
+    url: servers.map(chat), seed, times: kills,
+    fault: async (i, roll) => {
+      const one = roll(2);
+      await servers[one].end('SIGKILL');
+      servers[one] = await start(t, where, servers[one].port);
+    },
+  });
+  assert.deepEqual(wrong, []);
+  assert.equal(acked, stored);
+});
+
 test(`kill -9 of a PostgreSQL backend, which ends all its connections (seed ${seed})`, async (t) => {
   const server = await start(t, place());
   const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: kills, fault: async (i, roll) => {
