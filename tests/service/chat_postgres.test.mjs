@@ -8,7 +8,7 @@ import WebSocket from 'ws';
 
 import {Postgres} from './support/postgres.mjs';
 import {run, startChat} from './support/program.mjs';
-import {talkThrough} from './support/traffic.mjs';
+import {assertKept, talkThrough} from './support/traffic.mjs';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const kills = Number(process.env.KILLS ?? 5);
@@ -42,18 +42,17 @@ test('it does what every store does', async () => {
 test(`kill -9 of the server (seed ${seed})`, async (t) => {
   const where = place();
   let server = await start(t, where);
-  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: kills, fault: async () => {
+  const talk = await talkThrough({url: chat(server), seed, times: kills, fault: async () => {
     await server.end('SIGKILL');
     server = await start(t, where, server.port);
   }});
-  assert.deepEqual(wrong, []);
-  assert.equal(acked, stored);
+  assertKept(t, talk);
 });
 
 test(`kill -9 of one of two servers on one database (seed ${seed})`, async (t) => {
   const where = place();
   const servers = await Promise.all([start(t, where), start(t, where)]);
-  const {wrong, stored, acked} = await talkThrough({
+  const talk = await talkThrough({
     url: servers.map(chat), seed, times: kills,
     fault: async (i, roll) => {
       const one = roll(2);
@@ -61,46 +60,42 @@ test(`kill -9 of one of two servers on one database (seed ${seed})`, async (t) =
       servers[one] = await start(t, where, servers[one].port);
     },
   });
-  assert.deepEqual(wrong, []);
-  assert.equal(acked, stored);
+  assertKept(t, talk);
 });
 
 test(`kill -9 of a PostgreSQL backend, which ends all its connections (seed ${seed})`, async (t) => {
   const server = await start(t, place());
-  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: kills, fault: async (i, roll) => {
+  const talk = await talkThrough({url: chat(server), seed, times: kills, fault: async (i, roll) => {
     const pids = pg.backends();
     process.kill(pids[roll(pids.length)], 'SIGKILL');
   }});
-  assert.deepEqual(wrong, []);
-  assert.equal(acked, stored);
+  assertKept(t, talk);
 });
 
 test(`a connection that is ended by the operator (seed ${seed})`, async (t) => {
   const server = await start(t, place());
-  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: kills, fault: async () => {
+  const talk = await talkThrough({url: chat(server), seed, times: kills, fault: async () => {
     pg.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chat_server'");
   }});
-  assert.deepEqual(wrong, []);
-  assert.equal(acked, stored);
+  assertKept(t, talk);
 });
 
 test(`kill -9 of PostgreSQL (seed ${seed})`, async (t) => {
   const server = await start(t, place());
-  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: kills, fault: async (i, roll) => {
+  const talk = await talkThrough({url: chat(server), seed, times: kills, fault: async (i, roll) => {
     await pg.end('SIGKILL');
     assert.equal((await fetch(`${server.address}/healthz`)).status, 200);
     await sleep(roll(300));
     await pg.run();
   }});
-  assert.deepEqual(wrong, []);
-  assert.equal(acked, stored);
+  assertKept(t, talk);
   assert.equal((await fetch(`${server.address}/readyz`)).status, 200);
   assert.match(server.err, /^chat_server: PostgreSQL does not work \(.*\): see to it/m);
 });
 
 test(`the processes of PostgreSQL stand still for longer than any patience (seed ${seed})`, async (t) => {
   const server = await start(t, place());
-  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: 1, fault: async () => {
+  const talk = await talkThrough({url: chat(server), seed, times: 1, fault: async () => {
     const still = pg.backends();
     for (const pid of still) process.kill(pid, 'SIGSTOP');
     await sleep(13_000);  // the server gives them up after 10 s
@@ -108,8 +103,7 @@ test(`the processes of PostgreSQL stand still for longer than any patience (seed
     for (const pid of still) process.kill(pid, 'SIGCONT');
     assert.ok(others.length > 0);
   }});
-  assert.deepEqual(wrong, []);
-  assert.equal(acked, stored);
+  assertKept(t, talk);
 });
 
 /// Somebody who has joined on each of two servers on one database.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // People who talk through every fault, and a checker of what the chat has promised them.
+import assert from 'node:assert/strict';
 import {once} from 'node:events';
 import {setTimeout as sleep} from 'node:timers/promises';
 import WebSocket from 'ws';
@@ -211,6 +212,13 @@ export async function talkThrough({url, truth = [url].flat()[0], fault, times, s
   } finally {
     for (const s of speakers) s.stop();
   }
+}
+
+/// Asserts that the chat has kept its promises, and tells how many times.
+export function assertKept(t, {wrong, stored, acked}) {
+  assert.deepEqual(wrong, []);
+  assert.equal(acked, stored);
+  t.diagnostic(`${stored} messages, each of them acknowledged, stored, and delivered to all once`);
 }
 
 async function eventually(holds, otherwise, patience = 40_000) {
