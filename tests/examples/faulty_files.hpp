@@ -21,9 +21,9 @@ class faulty_files {
     vfs_.xOpen = [](sqlite3_vfs* vfs, char const* name, sqlite3_file* at, int flags, int* out) {
       return of(vfs).open(name, reinterpret_cast<file*>(at), flags, out);
     };
-    vfs_.xDelete = [](sqlite3_vfs* vfs, char const* name, int sync) {
+    vfs_.xDelete = [](sqlite3_vfs* vfs, char const* name, int) {
       auto& mine = of(vfs);
-      return mine.fails(call::remove) ? SQLITE_IOERR_DELETE : mine.real_->xDelete(mine.real_, name, sync);
+      return mine.fails(call::remove) ? SQLITE_IOERR_DELETE : mine.real_->xDelete(mine.real_, name, 0);
     };
     sqlite3_vfs_register(&vfs_, 1);
   }
