@@ -41,7 +41,10 @@ class opened {
   /// Null if it cannot be opened.
   static std::unique_ptr<opened> attempt(std::string const& where) {
     std::unique_ptr<opened> made(new opened);
-    return made->open(where) ? nullptr : std::move(made);
+    auto const error = made->open(where);
+    if (!error) return made;
+    CHECK(error->sentence.find("--store") != error->sentence.npos);
+    return nullptr;
   }
 
   /// Why it cannot be opened.
