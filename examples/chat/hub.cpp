@@ -129,7 +129,7 @@ void hub::part(client_id who, client& from, std::string const& name) {
     outputs_.push_back(unsubscribe{who, name});
     auto const user = in.present.find(as->second.user);
     if (--user->second == 0) in.present.erase(user);
-    changed_.insert(name);
+    changed_[name] = 0;
   }
   from.joined.erase(as);
   --in.members;
@@ -149,9 +149,9 @@ presence hub::present_in(std::string const& name, channel_state const& in) {
 }
 
 void hub::tell_presence() {
-  for (auto const& name : std::exchange(changed_, {}))
+  for (auto const& [name, who] : std::exchange(changed_, {}))
     if (auto const* const in = find(name); in != nullptr && !in->present.empty())
-      outputs_.push_back(to_channel{name, present_in(name, *in)});
+      outputs_.push_back(to_channel{name, present_in(name, *in), who});
 }
 
 // Storing.
@@ -174,6 +174,10 @@ void hub::answered(answer from_store) {
   reported_ = error != nullptr ? error->sentence : "";
   if (from_store.to == in_flight_.number)
     return error != nullptr ? not_stored() : stored(std::get<std::vector<receipt>>(from_store.what));
+  if (from_store.to == looking_) {
+    looking_ = 0;
+    return error != nullptr ? void() : looked(std::get<std::vector<head>>(from_store.what));
+  }
   auto const at = reading_.find(from_store.to);
   if (at == reading_.end()) return;
   job const what = std::move(at->second);
@@ -358,13 +362,26 @@ void hub::enter(job const& what, channel_state& in, page& found) {
   auto& as = clients_.at(what.who).joined.at(name);
   as.joining = 0;
   ++in.present[as.user];
-  changed_.insert(name);
+  changed_[name] = what.who;
   outputs_.push_back(to_client{what.who, present_in(name, in)});
 }
 
 void hub::catch_up() {
   for (auto const& name : std::exchange(behind_, {}))
     if (auto* const in = find(name)) catch_up(name, *in);
+}
+
+void hub::look() {
+  if (looking_ != 0 || channels_.empty()) return;
+  heads_request what{looking_ = ++last_ticket_, {}};
+  for (auto const& [name, in] : channels_) what.channels.push_back(name);
+  outputs_.push_back(std::move(what));
+}
+
+void hub::looked(std::vector<head> const& found) {
+  for (auto const& each : found)
+    if (auto* const in = find(each.channel))
+      if (each.epoch != in->epoch || each.newest != in->position) catch_up(each.channel, *in);
 }
 
 /// Reads what was stored but not published: somebody else has stored it, or nobody knew that it was stored.

@@ -43,8 +43,8 @@ struct close_client {
 struct report {
   std::string sentence;  ///< for the operator
 };
-using output =
-    std::variant<to_client, to_channel, subscribe, unsubscribe, close_client, report, append_request, read_request>;
+using output = std::variant<to_client, to_channel, subscribe, unsubscribe, close_client, report, append_request,
+                            read_request, heads_request>;
 
 /// The chat without any I/O: tell it who came, what they said, who went and what the store answered, and do what
 /// take_outputs() gives, in its order.
@@ -85,6 +85,8 @@ class hub {
   /// True: run catch_up() after a while, because reading what a channel is behind has failed.
   [[nodiscard]] bool is_behind() const { return !behind_.empty(); }
   void catch_up();
+  /// Sees whether anybody else has stored something. Run it at intervals where the store is shared.
+  void look();
 
   /// True: run tell_presence() after a while, so that many changes are told together.
   [[nodiscard]] bool presence_changed() const { return !changed_.empty(); }
@@ -156,6 +158,7 @@ class hub {
   void advance(std::string const& name, channel_state& in);
   void enter(job const& what, channel_state& in, page& found);
   void catch_up(std::string const& name, channel_state& in);
+  void looked(std::vector<head> const& found);
   void start_anew(std::string const& name, channel_state& in);
   static job join_anew(client_id who, std::string const& name);
   channel_state* find(std::string const& name);
@@ -170,12 +173,13 @@ class hub {
   std::map<client_id, client> clients_;
   std::map<std::string, channel_state> channels_;
   std::map<ticket, job> reading_;
+  ticket looking_ = 0;  // 0: not
   std::deque<std::pair<client_id, new_message>> waiting_;
-  append_request in_flight_{};      // number 0: none
-  std::vector<client_id> senders_;  // of the batch in flight, in its order
-  std::set<std::string> changed_;   // channels whose presence is to be told
-  std::set<std::string> behind_;    // channels that could not catch up
-  std::string reported_;            // what the store failed with last, empty if it works
+  append_request in_flight_{};                // number 0: none
+  std::vector<client_id> senders_;            // of the batch in flight, in its order
+  std::map<std::string, client_id> changed_;  // channels whose presence is to be told, but not to who knows it already
+  std::set<std::string> behind_;              // channels that could not catch up
+  std::string reported_;                      // what the store failed with last, empty if it works
   std::vector<output> outputs_;
 };
 

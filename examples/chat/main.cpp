@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   std::uint64_t port = 8080;
   std::uint64_t rate = 20;
   std::uint64_t keep = 0;
+  std::uint64_t keep_days = 0;
   std::string where = "sqlite:chat.db";
   bool check = false;
   command_line::program const program{"chat_server", "A chat for the browser, with its page, channels and history."};
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
       {"--port", "PORT", command_line::number{&port, 0, 65535}, "port, 0 for any free one (8080)"},
       {"--store", "STORE", &where, "sqlite:FILE, postgres://..., or memory: which forgets all (sqlite:chat.db)"},
       {"--keep", "N", command_line::number{&keep, 0, INT64_MAX}, "messages of each channel to keep, 0 for all (0)"},
+      {"--keep-days", "N", command_line::number{&keep_days, 0, 36'500}, "days to keep messages, 0 for ever (0)"},
       {"--rate", "N", command_line::number{&rate, 0, 1'000'000}, "messages a second of each user, 0 for any (20)"},
       {"--check-config", "", &check, "say whether the store can be used and the port is free, and end"},
   };
@@ -31,7 +33,8 @@ int main(int argc, char** argv) {
   process::raise_descriptor_limit();
 
   chat::server server({.per_second = static_cast<std::int64_t>(rate), .burst = static_cast<std::int64_t>(2 * rate)});
-  if (auto const error = server.open(where, static_cast<std::int64_t>(keep))) return fail(1, error->sentence);
+  if (auto const error = server.open(where, {static_cast<std::int64_t>(keep), static_cast<std::int64_t>(keep_days)}))
+    return fail(1, error->sentence);
   if (where == "memory:" && !check) std::fputs("chat_server: memory: keeps nothing when the program ends\n", stderr);
   auto const at = server.listen(host, static_cast<std::uint16_t>(port));
   if (!at)

@@ -9,11 +9,21 @@
 
 namespace chat {
 
+/// How much of each channel is kept, and known when it is repeated; 0: all of it. A channel forgets the rest when
+/// something is stored in it; what is too old is not shown before that either.
+struct retention {
+  std::int64_t messages = 0;
+  std::int64_t days = 0;
+
+  /// The time of the oldest message that is kept.
+  std::int64_t oldest_ms(std::int64_t now_ms) const { return days == 0 ? INT64_MIN : now_ms - days * 86'400'000; }
+};
+
 /// What a store tells, on the loop's thread, and how much it keeps.
 struct store_setup {
   std::function<void(answer)> answered;
   std::function<void(store_error const&)> report;  ///< for the operator: what is wrong apart from any request
-  std::int64_t keep = 0;  ///< so many messages of each channel, and the repeats of these are known; 0: all of them
+  retention keep{};
 };
 
 template <class T>

@@ -18,6 +18,7 @@ constexpr auto slow_consumer = static_cast<purews::status_code>(4008);
 
 constexpr auto presence_delay = purews::milliseconds(250);
 constexpr auto catch_up_delay = purews::seconds(1);
+constexpr std::int64_t look_delay_ms[] = {750, 1250};  // so that many servers do not look at the same moment
 constexpr auto check_time_max = purews::seconds(10);
 constexpr auto release_delay = purews::milliseconds(50);
 
@@ -91,7 +92,7 @@ server::~server() {
   ended_ = true;  // who is still connected asks nothing of the store any more
 }
 
-std::optional<store_error> server::open(std::string const& where, std::int64_t keep) {
+std::optional<store_error> server::open(std::string const& where, retention keep) {
   store_setup const setup{
       .answered =
           [this](answer what) {
@@ -108,6 +109,7 @@ std::optional<store_error> server::open(std::string const& where, std::int64_t k
   auto opened = open_store(where, io_.loop(), setup);
   if (auto const* const error = std::get_if<store_error>(&opened)) return *error;
   store_ = std::move(std::get<0>(opened));
+  if (store_->shared()) look_later();
   return std::nullopt;
 }
 
@@ -143,6 +145,11 @@ void server::settle() {
 
 void server::start(timer& which, purews::duration delay, void (server::*what)()) {
   if (!which.armed()) which = io_.loop().after(delay, [this, what] { (this->*what)(); });
+}
+
+void server::look_later() {
+  std::uniform_int_distribution delay(look_delay_ms[0], look_delay_ms[1]);
+  start(looking_, purews::milliseconds(delay(random_)), &server::look);
 }
 
 void server::flush() {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <purews/server.hpp>
+#include <random>
 #include <set>
 
 #include "format.hpp"
@@ -18,7 +19,7 @@ class server {
   ~server();
 
   /// To be called once, first. An error is for the operator.
-  [[nodiscard]] std::optional<store_error> open(std::string const& where, std::int64_t keep);
+  [[nodiscard]] std::optional<store_error> open(std::string const& where, retention keep);
   [[nodiscard]] purews::listening listen(std::string_view host, std::uint16_t port) { return io_.listen(host, port); }
   /// Waits until the store can be used, for at most some seconds. An error says why it cannot.
   [[nodiscard]] std::optional<store_error> check();
@@ -39,6 +40,8 @@ class server {
   void start(timer& which, purews::duration delay, void (server::*what)());
   void tell_presence() { hub_.tell_presence(), settle(); }
   void catch_up() { hub_.catch_up(), settle(); }
+  void look() { hub_.look(), settle(), look_later(); }
+  void look_later();
   void release_held();
 
   void perform(to_client const& what);
@@ -49,17 +52,19 @@ class server {
   void perform(report const& what);
   void perform(append_request& what) { store_->submit(std::move(what)); }
   void perform(read_request& what) { store_->submit(std::move(what)); }
+  void perform(heads_request& what) { store_->submit(std::move(what)); }
 
   hub hub_;
   std::map<client_id, connection> connections_;
   std::map<std::string, std::map<client_id, connection const*>> members_;  // of each channel
   std::set<client_id> held_;            // for whom so much waits to be sent that nothing more is read for them
   std::optional<store_error> trouble_;  // the last that the store has told of
+  std::minstd_rand random_{std::random_device()()};
   bool checking_ = false;
   bool flush_posted_ = false;
   bool ended_ = false;
   purews::server io_;  // ends before what is above, because its sessions tell the hub
-  timer presence_, behind_, releasing_;
+  timer presence_, behind_, releasing_, looking_;
   std::unique_ptr<store> store_;
 };
 

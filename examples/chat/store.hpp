@@ -37,6 +37,13 @@ struct page {
   bool more = false;                       ///< of newest and before: whether there are still older ones
 };
 
+/// How far a channel is. An unknown one has no epoch.
+struct head {
+  std::string channel{};
+  std::string epoch{};
+  std::int64_t newest = 0;
+};
+
 /// One sentence for the operator: what is wrong, and what to do.
 struct store_error {
   std::string sentence;
@@ -62,11 +69,17 @@ struct read_request {
   std::size_t limit = 0;
 };
 
-/// Receipts or a page, as was asked for. After an error nobody knows whether a batch was stored or not: its senders
-/// have to repeat it.
+/// Tell how far these channels are, in their order: the cheap way to see whether somebody else has stored something.
+struct heads_request {
+  ticket number = 0;
+  std::vector<std::string> channels{};
+};
+
+/// Receipts, a page or heads, as was asked for. After an error nobody knows whether a batch was stored or not: its
+/// senders have to repeat it.
 struct answer {
   ticket to = 0;
-  std::variant<std::vector<receipt>, page, store_error> what;
+  std::variant<std::vector<receipt>, page, std::vector<head>, store_error> what;
 };
 
 /// The truth of the chat: what it acknowledged is there after a crash. It works beside the loop, and each request gets
@@ -76,7 +89,9 @@ class store {
   virtual ~store() = default;
   virtual void submit(append_request what) = 0;
   virtual void submit(read_request what) = 0;
-  virtual bool ready() const { return true; }  ///< whether it can be reached, as far as is known
+  virtual void submit(heads_request what) = 0;
+  virtual bool ready() const { return true; }    ///< whether it can be reached, as far as is known
+  virtual bool shared() const { return false; }  ///< whether others may store in it, too
 };
 
 }  // namespace chat

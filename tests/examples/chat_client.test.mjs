@@ -7,6 +7,7 @@ import {Client} from '../../examples/chat/page/client.js';
 import {closing, fullJitter} from '../../examples/chat/page/closing.js';
 import {Memory} from '../../examples/chat/page/memory.js';
 import {nameFlaw, textFlaw} from '../../examples/chat/page/words.js';
+
 import {FakeNetwork, FakeStorage, VirtualTime} from './support/virtual.mjs';
 
 /// A client of user "ada" in "general", and everything around it.
@@ -22,12 +23,21 @@ class Stage {
 
   open({channels = ['general'], ...more} = {}) {
     this.client = new Client({
-      url: 'ws://chat', user: 'ada', channels, ...this.time.env,
-      changed: () => { ++this.changes; },
+      url: 'ws://chat',
+      user: 'ada',
+      channels,
+      ...this.time.env,
+      changed: () => {
+        ++this.changes;
+      },
       notice: (text) => this.notices.push(text),
-      WebSocket: this.network.WebSocket, network: this.network.events,
-      local: new Memory(() => this.local), tab: new Memory(() => this.tab),
-      random: () => this.dice, randomId: () => `id${++this.#ids}`, ...more,
+      WebSocket: this.network.WebSocket,
+      network: this.network.events,
+      local: new Memory(() => this.local),
+      tab: new Memory(() => this.tab),
+      random: () => this.dice,
+      randomId: () => `id${++this.#ids}`,
+      ...more,
     });
     this.client.start();
     return this;
@@ -53,25 +63,15 @@ class Stage {
     for (const m of messages) this.socket.onmessage({data: JSON.stringify({channel: 'general', ...m})});
   }
 
-  lose(code = 1006, reason = '') {
-    this.socket.onclose({code, reason});
-  }
+  lose(code = 1006, reason = '') { this.socket.onclose({code, reason}); }
 
-  get socket() {
-    return this.network.last;
-  }
+  get socket() { return this.network.last; }
 
-  get general() {
-    return this.client.channels.get('general');
-  }
+  get general() { return this.client.channels.get('general'); }
 
-  get shown() {
-    return this.general.messages.map((m) => m.seq);
-  }
+  get shown() { return this.general.messages.map((m) => m.seq); }
 
-  get own() {
-    return this.general.outgoing.list.map((m) => `${m.text} ${m.state}`);
-  }
+  get own() { return this.general.outgoing.list.map((m) => `${m.text} ${m.state}`); }
 
   /// What was sent since this was last asked, as short words.
   get sent() {
@@ -83,10 +83,10 @@ class Stage {
 const stage = () => new Stage();
 const range = (from, to) => Array.from({length: Math.max(0, to - from + 1)}, (_, i) => from + i);
 const message = (seq, {user = 'bob', id = `b${seq}`, text = `text ${seq}`} = {}) =>
-  ({user, text, id, seq, time: 1000 + seq});
+    ({user, text, id, seq, time: 1000 + seq});
 const live = (seq, more) => ({type: 'message', ...message(seq, more)});
 const history = (epoch, seq, seqs, more = {}) =>
-  ({type: 'history', epoch, seq, messages: seqs.map((s) => (typeof s === 'number' ? message(s) : s)), ...more});
+    ({type: 'history', epoch, seq, messages: seqs.map((s) => (typeof s === 'number' ? message(s) : s)), ...more});
 
 // ---- Joining, resuming ----
 
@@ -332,7 +332,9 @@ test('what waits belongs to a user; garbled and forbidden storage is no storage'
     s.tab.values.set(key, garbled);
     assert.deepEqual(Object.assign(stage(), {tab: s.tab}).open().own, []);
   }
-  const none = new Memory(() => { throw new Error('forbidden'); });
+  const none = new Memory(() => {
+    throw new Error('forbidden');
+  });
   const t = stage().open({local: none, tab: none});
   assert.equal(t.client.say('general', 'still works'), '');
 });

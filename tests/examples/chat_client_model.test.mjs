@@ -6,6 +6,7 @@ import {test} from 'node:test';
 
 import {Client} from '../../examples/chat/page/client.js';
 import {Memory} from '../../examples/chat/page/memory.js';
+
 import {ModelServer} from './support/model_server.mjs';
 import {chance, FakeStorage, VirtualTime} from './support/virtual.mjs';
 
@@ -14,7 +15,7 @@ const lives = Number(process.env.CHAT_LIVES ?? 100);
 
 /// A tab of a browser: it says things, and its page is reloaded now and then.
 class Tab {
-  said = new Map();       // text -> 'once', 'never' (cancelled), 'maybe' (the channel was left)
+  said = new Map();  // text -> 'once', 'never' (cancelled), 'maybe' (the channel was left)
   #storage = {local: new FakeStorage(), tab: new FakeStorage()};
   #network = new EventTarget();
   #checked = new Map();
@@ -27,10 +28,23 @@ class Tab {
   open() {
     const {server, time, random} = this.world;
     const {WebSocket} = server;
-    const env = {...time.env, random, network: this.#network, WebSocket, randomId: () => `${random()}`,
-                 local: new Memory(() => this.#storage.local), tab: new Memory(() => this.#storage.tab)};
-    this.client = new Client({url: 'ws://chat', user: this.user, channels: this.names, ...env,
-                              changed: () => this.check(), notice: (text) => assert.fail(text)});
+    const env = {
+      ...time.env,
+      random,
+      network: this.#network,
+      WebSocket,
+      randomId: () => `${random()}`,
+      local: new Memory(() => this.#storage.local),
+      tab: new Memory(() => this.#storage.tab)
+    };
+    this.client = new Client({
+      url: 'ws://chat',
+      user: this.user,
+      channels: this.names,
+      ...env,
+      changed: () => this.check(),
+      notice: (text) => assert.fail(text)
+    });
     this.client.start();
   }
 
@@ -45,14 +59,22 @@ class Tab {
     const channel = this.client.channels.get(name);
     const dice = random();
     if (!channel) return dice < 0.2 && this.join(name);
-    if (dice < 0.6) this.say(name);
-    else if (dice < 0.7) this.client.older(name);
-    else if (dice < 0.78) this.cancel(channel);
-    else if (dice < 0.8) this.leave(channel);
-    else if (dice < 0.83) this.reloadPage();
-    else if (dice < 0.86) this.#network.dispatchEvent(new Event(dice < 0.845 ? 'offline' : 'online'));
-    else if (dice < 0.95) this.client.typing(name);
-    else channel.markRead();
+    if (dice < 0.6)
+      this.say(name);
+    else if (dice < 0.7)
+      this.client.older(name);
+    else if (dice < 0.78)
+      this.cancel(channel);
+    else if (dice < 0.8)
+      this.leave(channel);
+    else if (dice < 0.83)
+      this.reloadPage();
+    else if (dice < 0.86)
+      this.#network.dispatchEvent(new Event(dice < 0.845 ? 'offline' : 'online'));
+    else if (dice < 0.95)
+      this.client.typing(name);
+    else
+      channel.markRead();
     return undefined;
   }
 
@@ -62,7 +84,8 @@ class Tab {
   }
 
   cancel({name, outgoing}) {
-    for (const m of [...outgoing.list]) if (this.client.cancel(name, m.id)) this.said.set(m.text, 'never');
+    for (const m of [...outgoing.list])
+      if (this.client.cancel(name, m.id)) this.said.set(m.text, 'never');
   }
 
   join(name) {
@@ -71,7 +94,8 @@ class Tab {
   }
 
   leave({name, outgoing}) {
-    for (const m of outgoing.list) if (m.state !== 'stored') this.said.set(m.text, 'maybe');
+    for (const m of outgoing.list)
+      if (m.state !== 'stored') this.said.set(m.text, 'maybe');
     this.names = this.names.filter((n) => n !== name);
     this.client.leave(name);
   }
@@ -111,13 +135,18 @@ class World {
   live(turns) {
     const {random, server, time} = this;
     for (let i = 0; i < turns; ++i) {
-      for (const tab of this.tabs) if (random() < 0.5) tab.act();
+      for (const tab of this.tabs)
+        if (random() < 0.5) tab.act();
       const name = channels[Math.floor(random() * channels.length)];
       const dice = random();
-      if (dice < 0.2) for (let n = random() * random() * 45; n > 0; --n) server.bot(name, `bot ${this.next++}`);
-      else if (dice < 0.26) server.cut(0.5);
-      else if (dice < 0.27) server.close(0.5, [1001, 1011, 1012, 1013, 4008, 4429][Math.floor(random() * 6)]);
-      else if (dice < 0.28) server.restore(name);
+      if (dice < 0.2)
+        for (let n = random() * random() * 45; n > 0; --n) server.bot(name, `bot ${this.next++}`);
+      else if (dice < 0.26)
+        server.cut(0.5);
+      else if (dice < 0.27)
+        server.close(0.5, [1001, 1011, 1012, 1013, 4008, 4429][Math.floor(random() * 6)]);
+      else if (dice < 0.28)
+        server.restore(name);
       time.pass(random() ** 4 * 20_000);
     }
   }
@@ -155,8 +184,10 @@ class World {
       }
       for (const [text, times] of tab.said) {
         const found = counts.get(text) ?? 0;
-        if (times === 'maybe') assert.ok(found <= 1, `${text}: ${found} times`);
-        else assert.equal(found, times === 'once' ? 1 : 0, text);
+        if (times === 'maybe')
+          assert.ok(found <= 1, `${text}: ${found} times`);
+        else
+          assert.equal(found, times === 'once' ? 1 : 0, text);
       }
     }
   }

@@ -155,6 +155,44 @@ TEST_CASE("chat: a hub that has missed messages of others reads them before it g
   CHECK(got[3]["seq"] == 4);
 }
 
+TEST_CASE("chat: a hub that looks sees what others have stored, and reads only where there is something") {
+  room r(3);
+  r.look();
+  CHECK(r.asked.empty());
+  r.join(1, "alice");
+  r.join(2, "bob", "random");
+  r.take_all();
+  r.past(2);
+  r.serve = room::serving::by_hand;
+  r.look();
+  r.look();  // one at a time
+  REQUIRE(r.asked.size() == 1);
+  SECTION("at once") {
+    r.execute(), r.tell();
+    REQUIRE(r.asked.size() == 1);
+    CHECK(std::get<read_request>(r.asked[0]).channel == "general");
+  }
+  SECTION("again after it has failed") {
+    r.fails = true;
+    r.execute(), r.tell();
+    CHECK(r.asked.empty());
+    r.fails = false;
+    r.look();
+  }
+  SECTION("and not what it has seen itself meanwhile") {
+    r.execute();
+    r.join(3, "carol");
+    r.execute(), r.tell(1);
+    r.tell();
+  }
+  r.serve_all();
+  CHECK(r.take(1, "message").size() == 2);
+  CHECK(r.take(2).empty());
+  r.look();
+  r.execute(), r.tell();
+  CHECK(r.asked.empty());
+}
+
 TEST_CASE("chat: when reading what was missed fails, it is tried again, and nobody sees a hole") {
   room r;
   r.join(1, "alice");
@@ -219,6 +257,7 @@ TEST_CASE("chat: when the history changes under a joined client, it is told to r
   r.past(2, "other ");
   SECTION("seen by a message") { r.message(1, "mine", "1"), r.commit(); }
   SECTION("seen by somebody who joins") { r.join(3, "carol"); }
+  SECTION("seen by looking") { r.look(); }
   SECTION("seen by a page") { r.say(1, {{"type", "history"}, {"channel", "general"}, {"before", 3}}); }
   r.tell_presence();
   for (client_id who : {1U, 2U}) {
@@ -422,6 +461,7 @@ TEST_CASE("chat: whatever the store does and when, nobody sees a hole, a repeat 
           break;
         case 4:
           if (r.chat.is_behind()) r.chat.catch_up(), r.settle();
+          if (dice(4) == 0) r.look();
           break;
         case 5:
           if (!r.done.empty())
@@ -447,8 +487,7 @@ TEST_CASE("chat: whatever the store does and when, nobody sees a hole, a repeat 
     auto ours = static_cast<std::int64_t>(truth.messages.size());
     while (ours > 0 && truth.messages[static_cast<std::size_t>(ours - 1)].user == "past") --ours;
     for (auto const who : r.subscribed["general"]) CHECK(readers[who].seq >= ours);
-    r.join(1, "u");  // what another server has stored is seen with the next message at the latest
-    r.message(1, "t", "the last one");
+    r.look();  // for what another server has stored
     calm();
     for (auto const who : r.subscribed["general"])
       CHECK(readers[who].seq == static_cast<std::int64_t>(truth.messages.size()));

@@ -31,6 +31,7 @@ TEST_CASE("chat: who joins gets the history and then the people present, the oth
   CHECK(r.chat.presence_changed());
   r.tell_presence();
   CHECK_FALSE(r.chat.presence_changed());
+  CHECK(r.take(2).empty());  // knows it already
   auto const other = r.take(1);
   REQUIRE(other.size() == 1);
   CHECK(other[0]["users"] == users({"Bob", "alice"}));
@@ -48,6 +49,17 @@ TEST_CASE("chat: many changes of who is present are told together") {
   auto const told = r.take(1);
   REQUIRE(told.size() == 1);
   CHECK(told[0]["users"] == users({"alice", "user 40"}));
+}
+
+TEST_CASE("chat: who joins is told again when somebody goes right after") {
+  room r(3);
+  r.join(1, "alice");
+  r.join(3, "carol");
+  r.join(2, "bob");
+  r.leave(1);
+  r.take(2);
+  r.tell_presence();
+  CHECK(r.take(2).back()["users"] == users({"bob", "carol"}));
 }
 
 TEST_CASE("chat: of many people the first hundred are told by name, and all are counted") {

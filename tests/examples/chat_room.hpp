@@ -50,6 +50,17 @@ struct model_store {
     return receipts;
   }
 
+  std::vector<head> run(heads_request const& r) {
+    std::vector<head> found;
+    for (auto const& name : r.channels) {
+      auto const at = channels.find(name);
+      auto& last = found.emplace_back(head{.channel = name});
+      if (at == channels.end()) continue;
+      last.epoch = at->second.epoch, last.newest = static_cast<std::int64_t>(at->second.messages.size());
+    }
+    return found;
+  }
+
   page run(read_request const& r) {
     auto const& in = of(r.channel);
     auto const size = static_cast<std::int64_t>(in.messages.size());
@@ -82,8 +93,8 @@ struct room {
   std::map<std::string, std::set<client_id>> subscribed;
   std::map<client_id, std::uint16_t> closed;
   std::vector<std::string> reports;
-  std::deque<std::variant<append_request, read_request>> asked;  ///< of the store, in this order
-  std::deque<answer> done;                                       ///< but not told yet
+  std::deque<std::variant<append_request, read_request, heads_request>> asked;  ///< of the store, in this order
+  std::deque<answer> done;                                                      ///< but not told yet
   int appends = 0;
 
   format_kind kind = formats()[GENERATE(range<std::size_t>(0, formats().size()))];
@@ -117,6 +128,7 @@ struct room {
   void perform(report const& o) { reports.push_back(o.sentence); }
   void perform(append_request const& o) { asked.emplace_back(o), ++appends; }
   void perform(read_request const& o) { asked.emplace_back(o); }
+  void perform(heads_request const& o) { asked.emplace_back(o); }
 
   /// The store does the nth thing that it was asked for, and does not tell yet.
   void execute(std::size_t nth = 0) {
@@ -159,6 +171,10 @@ struct room {
   }
   void commit(std::int64_t now = 1000) {
     chat.flush(now);
+    settle();
+  }
+  void look() {
+    chat.look();
     settle();
   }
   void tell_presence() {

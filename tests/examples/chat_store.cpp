@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // What every store does. `test_examples [store]` with the URL of a PostgreSQL in CHAT_TEST_POSTGRES tries that one.
+#include <chrono>
 #include <map>
 
 #include "any_store.hpp"
@@ -101,6 +102,23 @@ TEST_CASE("chat: every store reads the end of a channel, what is before a messag
   CHECK(kept.read({after, 0, "nowhere", 5, 300}).newest == 0);
 }
 
+TEST_CASE("chat: every store tells how far channels are, in the order of the question", "[store]") {
+  any_store const here;
+  opened kept(here.where());
+  kept.append({say("a", "1"), say("b", "2"), say("c", "1", "alice", "random")});
+  auto const got =
+      opened::good<std::vector<head>>(kept.ask(heads_request{.channels = {"random", "no \"\\ such", "general"}}));
+  REQUIRE(got.size() == 3);
+  CHECK(got[0].channel == "random");
+  CHECK(got[0].newest == 1);
+  CHECK(got[0].epoch == kept.newest("random").epoch);
+  CHECK(got[1].channel == "no \"\\ such");
+  CHECK(got[1].epoch.empty());
+  CHECK(got[2].newest == 2);
+  CHECK(opened::good<std::vector<head>>(kept.ask(heads_request{})).empty());
+  CHECK(kept.get().shared() == here.where().starts_with("postgres"));
+}
+
 TEST_CASE("chat: every store says with a receipt which epoch it belongs to", "[store]") {
   any_store const here;
   opened kept(here.where());
@@ -166,7 +184,7 @@ TEST_CASE("chat: two programs on one store give no number twice, and leave none 
 
 TEST_CASE("chat: every store keeps so many messages of each channel as it is told, and goes on counting", "[store]") {
   any_store const here;
-  opened kept(here.where(), 3);
+  opened kept(here.where(), {.messages = 3});
   kept.append({say("a", "1"), say("b", "1", "bob", "random")});
   std::vector<new_message> batch;
   for (int i = 2; i <= 10; ++i) batch.push_back(say("m", std::to_string(i)));
@@ -181,4 +199,42 @@ TEST_CASE("chat: every store keeps so many messages of each channel as it is tol
   CHECK(kept.newest("random").messages.size() == 1);
   CHECK(kept.append({say("m", "9"), say("k", "11")}).front().seq == 9);
   CHECK(kept.newest().messages.back().seq == 11);
+}
+
+TEST_CASE("chat: every store keeps messages for so many days as it is told, and goes on counting", "[store]") {
+  using namespace std::chrono;
+  auto const now = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+  auto const ago = [&](std::int64_t days) { return now - days * 86'400'000; };
+  any_store const here;
+  opened kept(here.where(), {.days = 7});
+  kept.append({say("a", "1"), say("b", "2"), say("q", "1", "bob", "quiet")}, ago(9));
+  kept.append({say("r", "2", "bob", "quiet")}, ago(6));
+  kept.append({say("of yesterday", "3")}, ago(1));
+  kept.append({say("by a clock that was wrong", "4")}, ago(8));  // stays, because of the one before it
+  kept.append({say("c", "5")}, now);
+  auto const rest = kept.newest();
+  CHECK(rest.newest == 5);
+  REQUIRE(rest.messages.size() == 3);
+  CHECK(rest.messages.front().seq == 3);
+  CHECK_FALSE(rest.more);
+  CHECK(kept.read({read_request::from::after, 0, "general", 1, 300}).messages.size() ==
+        3);  // not all: the hub says reload
+  CHECK(kept.read({read_request::from::before, 0, "general", 3, 50}).messages.empty());
+  CHECK(kept.append({say("c", "5"), say("d", "1")}, now)[0].seq == 5);
+  CHECK(kept.newest().messages.back().seq == 6);  // the first number 1 is forgotten
+
+  auto const quiet = kept.read({read_request::from::before, 0, "quiet", 3, 1});
+  CHECK(quiet.messages.front().text == "r");
+  CHECK_FALSE(kept.newest("quiet").more);
+  CHECK(kept.newest("quiet").messages.size() == 1);
+}
+
+TEST_CASE("chat: a channel where nothing is said shows nothing that is too old", "[store]") {
+  any_store const here;
+  opened kept(here.where(), {.days = 7});
+  kept.append({say("a", "1"), say("b", "2")}, 1000);
+  auto const rest = kept.newest("general", 1);
+  CHECK(rest.newest == 2);
+  CHECK(rest.messages.empty());
+  CHECK_FALSE(rest.more);
 }

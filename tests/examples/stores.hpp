@@ -24,6 +24,7 @@ class folder {
   folder(folder const&) = delete;
   folder& operator=(folder const&) = delete;
   ~folder() { std::filesystem::remove_all(path_); }
+  std::filesystem::path const& path() const { return path_; }
   std::string file(char const* name = "chat.db") const { return (path_ / name).string(); }
   std::string store() const { return "sqlite:" + file(); }
 
@@ -33,10 +34,17 @@ class folder {
 
 class opened {
  public:
-  explicit opened(std::string const& where, std::int64_t keep = 0) : keep_(keep) {
-    auto made = open_store(where, loop_, setup());
-    if (auto const* const error = std::get_if<store_error>(&made)) FAIL(error->sentence);
-    store_ = std::move(std::get<0>(made));
+  explicit opened(std::string const& where, retention keep = {}) : keep_(keep) {
+    if (auto const error = open(where)) FAIL(error->sentence);
+  }
+
+  /// Null if it cannot be opened.
+  static std::unique_ptr<opened> attempt(std::string const& where) {
+    std::unique_ptr<opened> made(new opened);
+    auto const error = made->open(where);
+    if (!error) return made;
+    CHECK(error->sentence.find("--store") != error->sentence.npos);
+    return nullptr;
   }
 
   /// Why it cannot be opened.
@@ -56,6 +64,11 @@ class opened {
     return wait(last_);
   }
   answer ask(read_request what) {
+    what.number = ++last_;
+    store_->submit(what);
+    return wait(last_);
+  }
+  answer ask(heads_request what) {
     what.number = ++last_;
     store_->submit(what);
     return wait(last_);
@@ -98,6 +111,20 @@ class opened {
   }
 
  private:
+  opened() = default;
+
+  std::optional<store_error> open(std::string const& where) {
+    auto made = open_store(where, loop_, setup());
+    if (auto const* const error = std::get_if<store_error>(&made)) return *error;
+    store_ = std::move(std::get<0>(made));
+    // On a busy machine a connection may take longer than a request waits for one.
+    for (int turns = 0; !store_->ready(); ++turns) {
+      if (turns == 10'000) FAIL("the store is never ready: " << (reports.empty() ? "" : reports.back()));
+      loop_.run_once(purews::seconds(60));
+    }
+    return std::nullopt;
+  }
+
   store_setup setup() {
     return {.answered = [this](answer what) { answers.push_back(std::move(what)); },
             .report = [this](store_error const& what) { reports.push_back(what.sentence); },
@@ -105,7 +132,7 @@ class opened {
   }
 
   purews::default_loop loop_;
-  std::int64_t keep_;
+  retention keep_{};
   ticket last_ = 0;
   std::unique_ptr<store> store_;
 };

@@ -127,6 +127,20 @@ test('older messages come by scrolling up, and what is being read stays where it
   await finish(alice);
 });
 
+test('the page does not call it the beginning when older messages are not kept', async (t) => {
+  const server = await startChat(t, 'memory:', 0, ['--keep', '2']);
+  const alice = await join(browser, server, 'alice');
+  await say(alice, 'one');
+  await say(alice, 'two');
+  await alice.getByText('This is the beginning of #general.').waitFor();
+  await say(alice, 'three');
+  await stored(alice, 'three').waitFor();
+  await alice.reload();
+  await alice.getByText('Older messages of #general are not kept.').waitFor();
+  assert.deepEqual(await texts(alice), ['two', 'three']);
+  await finish(alice);
+});
+
 test('the others see who types, for a while', async (t) => {
   const server = await startChat(t);
   const alice = await join(browser, server, 'alice');

@@ -8,7 +8,7 @@ import WebSocket from 'ws';
 
 import {Postgres} from './support/postgres.mjs';
 import {run, startChat} from './support/program.mjs';
-import {talkThrough} from './support/traffic.mjs';
+import {assertKept, talkThrough} from './support/traffic.mjs';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const kills = Number(process.env.KILLS ?? 5);
@@ -42,50 +42,60 @@ test('it does what every store does', async () => {
 test(`kill -9 of the server (seed ${seed})`, async (t) => {
   const where = place();
   let server = await start(t, where);
-  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: kills, fault: async () => {
+  const talk = await talkThrough({url: chat(server), seed, times: kills, fault: async () => {
     await server.end('SIGKILL');
     server = await start(t, where, server.port);
   }});
-  assert.deepEqual(wrong, []);
-  assert.equal(acked, stored);
+  assertKept(t, talk);
+});
+
+test(`kill -9 of one of two servers on one database (seed ${seed})`, async (t) => {
+  const where = place();
+  const servers = await Promise.all([start(t, where), start(t, where)]);
+  const talk = await talkThrough({
+    url: servers.map(chat), seed, times: kills,
+    fault: async (i, roll) => {
+      const one = roll(2);
+      await servers[one].end('SIGKILL');
+      servers[one] = await start(t, where, servers[one].port);
+    },
+  });
+  assertKept(t, talk);
 });
 
 test(`kill -9 of a PostgreSQL backend, which ends all its connections (seed ${seed})`, async (t) => {
   const server = await start(t, place());
-  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: kills, fault: async (i, roll) => {
+  const talk = await talkThrough({url: chat(server), seed, times: kills, fault: async (i, roll) => {
     const pids = pg.backends();
     process.kill(pids[roll(pids.length)], 'SIGKILL');
   }});
-  assert.deepEqual(wrong, []);
-  assert.equal(acked, stored);
+  assertKept(t, talk);
 });
 
 test(`a connection that is ended by the operator (seed ${seed})`, async (t) => {
   const server = await start(t, place());
-  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: kills, fault: async () => {
+  const talk = await talkThrough({url: chat(server), seed, times: kills, fault: async () => {
     pg.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chat_server'");
   }});
-  assert.deepEqual(wrong, []);
-  assert.equal(acked, stored);
+  assertKept(t, talk);
 });
 
 test(`kill -9 of PostgreSQL (seed ${seed})`, async (t) => {
   const server = await start(t, place());
-  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: kills, fault: async (i, roll) => {
+  const talk = await talkThrough({url: chat(server), seed, times: kills, fault: async (i, roll) => {
     await pg.end('SIGKILL');
     assert.equal((await fetch(`${server.address}/healthz`)).status, 200);
     await sleep(roll(300));
     await pg.run();
   }});
-  assert.deepEqual(wrong, []);
-  assert.equal(acked, stored);
+  assertKept(t, talk);
   assert.equal((await fetch(`${server.address}/readyz`)).status, 200);
   assert.match(server.err, /^chat_server: PostgreSQL does not work \(.*\): see to it/m);
 });
 
 test(`the processes of PostgreSQL stand still for longer than any patience (seed ${seed})`, async (t) => {
   const server = await start(t, place());
-  const {wrong, stored, acked} = await talkThrough({url: chat(server), seed, times: 1, fault: async () => {
+  const talk = await talkThrough({url: chat(server), seed, times: 1, fault: async () => {
     const still = pg.backends();
     for (const pid of still) process.kill(pid, 'SIGSTOP');
     await sleep(13_000);  // the server gives them up after 10 s
@@ -93,38 +103,48 @@ test(`the processes of PostgreSQL stand still for longer than any patience (seed
     for (const pid of still) process.kill(pid, 'SIGCONT');
     assert.ok(others.length > 0);
   }});
-  assert.deepEqual(wrong, []);
-  assert.equal(acked, stored);
+  assertKept(t, talk);
 });
 
-test('two servers on one database give no number twice, and each learns what the other has stored', async (t) => {
+/// Somebody who has joined on each of two servers on one database.
+async function two(t) {
   const where = place();
-  const servers = [await start(t, where), await start(t, where)];
-  const sockets = [];
-  for (const server of servers) {
+  return Promise.all([0, 1].map(async (i) => {
+    const server = await start(t, where);
     const socket = new WebSocket(chat(server));
-    socket.got = [];
-    socket.on('message', (data) => socket.got.push(JSON.parse(data)));
-    await once(socket, 'open');
     t.after(() => socket.terminate());
-    socket.send(JSON.stringify({type: 'join', channel: 'general', user: `u${sockets.length}`}));
-    sockets.push(socket);
-  }
+    const got = [];
+    const joined = new Promise((done) => socket.on('message', (data) => {
+      got.push(JSON.parse(data));
+      if (got.at(-1).type === 'history') done();
+    }));
+    await once(socket, 'open');
+    socket.send(JSON.stringify({type: 'join', channel: 'general', user: `u${i}`}));
+    await joined;
+    const seqs = (type) => got.filter((m) => m.type === type).map((m) => m.seq);
+    const until = async (so) => { while (!so()) await once(socket, 'message'); };
+    const say = (id) => socket.send(JSON.stringify({type: 'message', channel: 'general', text: 't', id: `${id}`}));
+    return {say, until, acks: () => seqs('ack'), delivered: () => seqs('message')};
+  }));
+}
+
+test('two servers on one database give no number twice', {timeout: 60_000}, async (t) => {
+  const both = await two(t);
+  const all = Array.from({length: 100}, (_, i) => i + 1);
   for (let i = 0; i < 50; ++i)
-    for (const socket of sockets)
-      socket.send(JSON.stringify({type: 'message', channel: 'general', text: 't', id: `${i}`}));
-  const acks = () => sockets.map((s) => s.got.filter((m) => m.type === 'ack').map((m) => m.seq));
-  const delivered = (socket) => socket.got.filter((m) => m.type === 'message').map((m) => m.seq);
-  // An ack may be there before messages of the other server that have lower numbers.
-  const done = () => acks().flat().length === 100 && sockets.every((s, i) => delivered(s).at(-1) >= acks()[i].at(-1));
-  for (const end = Date.now() + 20_000; !done() && Date.now() < end;) await sleep(10);
-  assert.deepEqual(acks().flat().sort((a, b) => a - b), Array.from({length: 100}, (_, i) => i + 1));
-  for (const socket of sockets) {
-    const seqs = delivered(socket);
-    const from = socket.got.find((m) => m.type === 'history').seq;
-    assert.deepEqual(seqs, seqs.map((_, i) => from + 1 + i));
-    assert.ok(seqs.at(-1) >= acks()[sockets.indexOf(socket)].at(-1));
+    for (const each of both) each.say(i);
+  for (const {until, acks, delivered} of both) await until(() => acks().length === 50 && delivered().at(-1) === 100);
+  assert.deepEqual(both.flatMap(({acks}) => acks()).sort((a, b) => a - b), all);
+  for (const {delivered} of both) assert.deepEqual(delivered(), all);
+});
+
+test('what one server has stored reaches who only listens on another', {timeout: 60_000}, async (t) => {
+  const [speaker, listener] = await two(t);
+  for (let i = 1; i <= 3; ++i) {
+    speaker.say(i);
+    await listener.until(() => listener.delivered().length === i);
   }
+  assert.deepEqual(listener.delivered(), [1, 2, 3]);
 });
 
 test('--check-config says whether PostgreSQL can be reached', async () => {

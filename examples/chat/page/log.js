@@ -80,12 +80,14 @@ export class Log {
   }
 
   #drawTop(channel) {
-    const any = channel && (channel.messages.length > 0 || channel.outgoing.list.length > 0);
+    const cut = channel && !channel.more && channel.first > 1;
+    const any = channel && (cut || channel.messages.length > 0 || channel.outgoing.list.length > 0);
     $('older').hidden = !channel?.more;
     $('older').disabled = Boolean(channel?.loading || !channel?.joined);
     setText($('older'), channel?.loading ? 'Loading…' : 'Show older messages');
     $('beginning').hidden = !any || channel.more || channel.epoch === null;
-    setText($('beginning'), any ? `This is the beginning of #${channel.name}.` : '');
+    setText($('beginning'), !any ? '' :
+        cut ? `Older messages of #${channel.name} are not kept.` : `This is the beginning of #${channel.name}.`);
     setText($('empty-text'), !channel ? 'Join a channel to begin.' :
         channel.joined ? `Nothing has been said in #${channel.name} yet. Say hello!` : '');
     $('empty').hidden = any || !$('empty-text').textContent;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // People who talk through every fault, and a checker of what the chat has promised them.
+import assert from 'node:assert/strict';
 import {once} from 'node:events';
 import {setTimeout as sleep} from 'node:timers/promises';
 import WebSocket from 'ws';
@@ -23,18 +24,25 @@ export class Speaker {
   acks = new Map();   // id -> seq
   pending = new Map();  // id -> text
   flaws = [];
-  reloads = 0;
-  refusals = 0;
+  givenUp = 0;  // connections
 
   #position = {epoch: null, seq: 0};
   #said = 0;
   #joined = false;
   #stopped = false;
   #timers = [];
+  #heard = 0;
 
-  constructor({url, user, channel, roll, format}) {
+  /// Who has heard nothing for `patience` ms takes the connection for dead.
+  constructor({url, user, channel, roll, format, patience = Infinity}) {
     Object.assign(this, {url, user, channel, roll, format});
     this.#connect();
+    this.#timers.push(setInterval(() => {
+      if (Date.now() - this.#heard < patience) return;
+      ++this.givenUp;
+      this.#heard = Date.now();
+      this.socket.terminate();
+    }, 50));
     this.#timers.push(setInterval(() => this.pending.size < 20 && this.#say(), 8 + roll(16)));
   }
 
@@ -57,6 +65,7 @@ export class Speaker {
     const socket = this.socket = new WebSocket(this.url, this.format ?? []);
     const speaks = this.speaks = makeFormat(this.format);
     this.#joined = false;
+    this.#heard = Date.now();
     socket.on('error', () => {});
     socket.on('open', () => {
       const {epoch, seq} = this.#position;
@@ -65,6 +74,7 @@ export class Speaker {
     });
     socket.on('message', (data) => {
       const m = speaks.decode(data);
+      this.#heard = Date.now();
       this[`_${m.type}`]?.(m);
     });
     socket.on('close', () => this.#stopped || setTimeout(() => this.#connect(), 10 + this.roll(60)));
@@ -110,14 +120,12 @@ export class Speaker {
   }
 
   _error({code, id, message}) {
-    ++this.refusals;
     if (code !== 'store_unavailable') return this.flaws.push(message);
     const again = () => (id === undefined ? this.socket.terminate() : this.#repeat(id));
     setTimeout(again, 20 + this.roll(100));
   }
 
   _reload() {
-    ++this.reloads;
     this.#position.epoch = null;
     this.flaws.push('a reload');
   }
@@ -174,11 +182,13 @@ export function check(stored, speakers) {
   return wrong;
 }
 
-/// Lets people talk while `fault` happens `times` times, and checks all afterwards. `url` is where the chat is, `truth`
-/// a way to it without faults.
-export async function talkThrough({url, truth = url, fault, times, seed, people = 4, channel = 'general', format}) {
+/// Lets people talk while `fault` happens `times` times, and checks all afterwards. `url` is where the chat is, or the
+/// urls of its servers, and `truth` a way to it without faults.
+export async function talkThrough({url, truth = [url].flat()[0], fault, times, seed, people = 4, channel = 'general',
+                                   format, patience}) {
   const roll = dice(seed);
-  const person = (_, i) => new Speaker({url, user: `user${i}`, channel, roll, format});
+  const urls = [url].flat();
+  const person = (_, i) => new Speaker({url: urls[i % urls.length], user: `user${i}`, channel, roll, format, patience});
   const speakers = Array.from({length: people}, person);
   const acked = () => speakers.reduce((sum, s) => sum + s.acks.size, 0);
   try {
@@ -197,11 +207,18 @@ export async function talkThrough({url, truth = url, fault, times, seed, people 
     await eventually(() => speakers.every((s) => s.flaws.length > 0 || s.seq === stored.length),
                      () => `seqs ${speakers.map((s) => s.seq)} of ${stored.length}`);
     await sleep(50);  // for what must not come any more
-    return {wrong: check(stored, speakers), stored: stored.length, acked: acked(),
-            refusals: speakers.reduce((sum, s) => sum + s.refusals, 0)};
+    const givenUp = speakers.reduce((sum, s) => sum + s.givenUp, 0);
+    return {wrong: check(stored, speakers), stored: stored.length, acked: acked(), givenUp};
   } finally {
     for (const s of speakers) s.stop();
   }
+}
+
+/// Asserts that the chat has kept its promises, and tells how many times.
+export function assertKept(t, {wrong, stored, acked}) {
+  assert.deepEqual(wrong, []);
+  assert.equal(acked, stored);
+  t.diagnostic(`${stored} messages, each of them acknowledged, stored, and delivered to all once`);
 }
 
 async function eventually(holds, otherwise, patience = 40_000) {
