@@ -3,6 +3,7 @@
 
 #include "../common/command_line.hpp"
 #include "../common/process.hpp"
+#include "origins.hpp"
 #include "server.hpp"
 
 int main(int argc, char** argv) {
@@ -15,6 +16,10 @@ int main(int argc, char** argv) {
   std::uint64_t rate = 20;
   std::uint64_t keep = 0;
   std::string where = "sqlite:chat.db";
+  chat::server_setup setup;
+  std::uint64_t ip_connections = setup.per_address.connections;
+  std::uint64_t ip_rate = 10;
+  std::vector<std::string> proxies;
   bool check = false;
   command_line::program const program{"chat_server", "A chat for the browser, with its page, channels and history."};
   command_line::flag const flags[] = {
@@ -23,14 +28,33 @@ int main(int argc, char** argv) {
       {"--store", "STORE", &where, "sqlite:FILE, postgres://..., or memory: which forgets all (sqlite:chat.db)"},
       {"--keep", "N", command_line::number{&keep, 0, INT64_MAX}, "messages of each channel to keep, 0 for all (0)"},
       {"--rate", "N", command_line::number{&rate, 0, 1'000'000}, "messages a second of each user, 0 for any (20)"},
+      {"--origin", "ORIGIN", command_line::list{&setup.origins},
+       "of pages that may connect: https://chat.example (this server's)"},
+      {"--ip-connections", "N", command_line::number{&ip_connections, 0, 1'000'000},
+       "connections of an address, 0 for any (64)"},
+      {"--ip-rate", "N", command_line::number{&ip_rate, 0, 1'000'000}, "new ones of it a second, 0 for any (10)"},
+      {"--trusted-proxy", "NETWORK", command_line::list{&proxies},
+       "ADDRESS[/BITS] whose X-Forwarded-For is believed (nobody's)"},
       {"--check-config", "", &check, "say whether the store can be used and the port is free, and end"},
   };
   auto const outcome = command_line::parse(argc, argv, program, flags);
   if (outcome != command_line::outcome::run) return outcome == command_line::outcome::help ? 0 : 2;
   if (auto const flaw = chat::name_flaw(where)) return fail(2, flaw->sentence);
+  if (auto const flaw = chat::origins_flaw(setup.origins)) return fail(2, *flaw);
+  for (auto const& each : proxies) {
+    auto const parsed = chat::parse_network(each);
+    if (auto const* const flaw = std::get_if<std::string>(&parsed)) return fail(2, "--trusted-proxy: " + *flaw);
+    setup.proxies.push_back(std::get<chat::network>(parsed));
+  }
+  auto const of_rate = [](std::uint64_t per_second, int burst) {
+    auto const number = static_cast<std::int64_t>(per_second);
+    return chat::rate{.per_second = number, .burst = burst * number};
+  };
+  setup.allowed = of_rate(rate, 2);
+  setup.per_address = {static_cast<std::size_t>(ip_connections), of_rate(ip_rate, 3)};
   process::raise_descriptor_limit();
 
-  chat::server server({.per_second = static_cast<std::int64_t>(rate), .burst = static_cast<std::int64_t>(2 * rate)});
+  chat::server server(std::move(setup));
   if (auto const error = server.open(where, static_cast<std::int64_t>(keep))) return fail(1, error->sentence);
   if (where == "memory:" && !check) std::fputs("chat_server: memory: keeps nothing when the program ends\n", stderr);
   auto const at = server.listen(host, static_cast<std::uint16_t>(port));

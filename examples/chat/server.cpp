@@ -55,10 +55,14 @@ std::string replaced_by(event const& what) {
   return {};
 }
 
+std::int64_t now_us() { return purews::steady_now().ns / 1000; }
+
 }  // namespace
 
-server::server(rate allowed)
-    : hub_(std::to_string(unix_ms()), allowed), io_({.limits = {.message_bytes_max = message_bytes_max}}) {
+server::server(server_setup setup)
+    : hub_(std::to_string(unix_ms()), setup.allowed),
+      admission_(setup.per_address, std::move(setup.proxies)),
+      io_({.limits = {.message_bytes_max = message_bytes_max}}) {
   for (auto const& file : page_files())
     io_.get(file.path, [&file](purews::http_exchange& exchange) {
       exchange.answer({.content_type = file.type, .headers = page_headers, .body = std::as_bytes(file.body)});
@@ -68,12 +72,10 @@ server::server(rate allowed)
     bool const good = io_.ready() && store_->ready();
     exchange.answer(good ? 200 : 503, good ? "The chat is ready.\n" : "The chat goes away, or has no store.\n");
   });
-  purews::websocket_route ws;  // without a list of origins: pages of this server only
+  purews::websocket_route ws;
   for (auto const& kind : formats()) ws.subprotocols.emplace_back(kind.subprotocol);
-  ws.on_upgrade = [](purews::upgrade& u) {
-    // Who asks for subprotocols ends the connection if it gets none; so it is told which there are.
-    if (!u.request().header("sec-websocket-protocol").empty() && u.chosen().empty()) u.reject(400, subprotocols_text());
-  };
+  ws.origins = std::move(setup.origins);
+  ws.on_upgrade = [this](purews::upgrade& asked) { admit(asked); };
   ws.on_open = [this](purews::session& s) {
     connections_[s.id()] = {&s, make_format(s.subprotocol())};
     hub_.connected(s.id());
@@ -84,7 +86,7 @@ server::server(rate allowed)
     settle();
     connections_.erase(s.id());
   };
-  io_.route("/ws", std::move(ws));
+  io_.route<admission::place>("/ws", std::move(ws));
 }
 
 server::~server() {
@@ -121,11 +123,31 @@ std::optional<store_error> server::check() {
   return store_->ready() ? std::nullopt : std::optional(store_error{"the store does not answer"});
 }
 
+void server::admit(purews::upgrade& asked) {
+  // Who asks for subprotocols ends the connection if it gets none; so it is told which there are.
+  if (!asked.request().header("sec-websocket-protocol").empty() && asked.chosen().empty())
+    return asked.reject(400, subprotocols_text());
+  auto const peer = ip_of(asked.peer());
+  if (!peer) return;
+  std::vector<std::string_view> forwarded;
+  purews::header_list list(asked.request(), "X-Forwarded-For");
+  for (auto each = list.next(); !each.empty(); each = list.next()) forwarded.push_back(each);
+  auto got = admission_.enter(admission_.client_of(*peer, forwarded), now_us());
+  if (auto* const place = std::get_if<admission::place>(&got)) {
+    asked.data<admission::place>() = std::move(*place);
+    return;
+  }
+  auto const seconds = std::to_string(std::get<admission::refused>(got).retry_s);
+  purews::header_field const later[] = {{"Retry-After", seconds}};
+  // Not 503: that would be about this server, and a proxy would try the next one.
+  asked.reject({.status = 429, .headers = later, .body = purews::as_bytes("Too many connections of this address.")});
+}
+
 void server::received(purews::session& from, purews::message_view const& m) {
   auto const id = from.id();
   auto& speaks = *connections_.at(id).speaks;
   auto const in = m.op == opcode_of(speaks) ? speaks.read(m.text()) : format::incoming{wrong_kind(speaks)};
-  if (in.asked) hub_.received(id, *in.asked, purews::steady_now().ns / 1000);
+  if (in.asked) hub_.received(id, *in.asked, now_us());
   settle();
   if (!in.reply.empty()) send(connections_.at(id), in.reply);
 }

@@ -5,16 +5,25 @@
 #include <purews/server.hpp>
 #include <set>
 
+#include "admission.hpp"
 #include "format.hpp"
 #include "hub.hpp"
 #include "open_store.hpp"
 
 namespace chat {
 
+/// What the operator may choose.
+struct server_setup {
+  rate allowed{};  ///< of a user and of a connection
+  address_limits per_address{};
+  std::vector<network> proxies{};      ///< whose X-Forwarded-For is believed
+  std::vector<std::string> origins{};  ///< of pages; empty: those of this server only. See origins_flaw()
+};
+
 /// The hub on a server: the page under /, the chat under /ws.
 class server {
  public:
-  explicit server(rate allowed);
+  explicit server(server_setup setup);
   ~server();
 
   /// To be called once, first. An error is for the operator.
@@ -32,6 +41,7 @@ class server {
     std::unique_ptr<format> speaks;
   };
 
+  void admit(purews::upgrade& asked);
   void received(purews::session& from, purews::message_view const& m);
   void send(connection const& to, std::string const& written);
   void settle();
@@ -51,6 +61,9 @@ class server {
   void perform(read_request& what) { store_->submit(std::move(what)); }
 
   hub hub_;
+  admission admission_;
+  std::map<client_id, purews::session*> sessions_;
+  std::map<std::string, std::map<client_id, purews::session*>> members_;  // of each channel
   std::map<client_id, connection> connections_;
   std::map<std::string, std::map<client_id, connection const*>> members_;  // of each channel
   std::set<client_id> held_;            // for whom so much waits to be sent that nothing more is read for them

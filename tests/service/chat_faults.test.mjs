@@ -5,14 +5,14 @@ import path from 'node:path';
 import {test} from 'node:test';
 import WebSocket, {WebSocketServer} from 'ws';
 
-import {folder, startChat} from './support/program.mjs';
+import {folder, startChat, unlimited} from './support/program.mjs';
 import {RoughNetwork} from './support/rough.mjs';
 import {check, dice, talkThrough} from './support/traffic.mjs';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const kills = Number(process.env.KILLS ?? 5);
 
-const start = (t, where, port) => startChat(t, where, port, ['--rate', '0']);
+const start = (t, where, port) => startChat(t, where, port, unlimited);
 
 test(`kill -9 of the server: what was acknowledged is stored, and all is delivered once (seed ${seed})`, async (t) => {
   const where = `sqlite:${path.join(folder(t), 'chat.db')}`;
