@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   std::uint64_t ip_connections = setup.per_address.connections;
   std::uint64_t ip_rate = 10;
   std::vector<std::string> proxies;
+  std::string key, issuer, audience;
   bool check = false;
   command_line::program const program{"chat_server", "A chat for the browser, with its page, channels and history."};
   command_line::flag const flags[] = {
@@ -35,6 +36,10 @@ int main(int argc, char** argv) {
       {"--ip-rate", "N", command_line::number{&ip_rate, 0, 1'000'000}, "new ones of it a second, 0 for any (10)"},
       {"--trusted-proxy", "NETWORK", command_line::list{&proxies},
        "ADDRESS[/BITS] whose X-Forwarded-For is believed (nobody's)"},
+      {"--auth-jwt-key", "FILE", &key,
+       "public key (PEM, RS256) or secret (HS256) of the tokens that all need (nobody does)"},
+      {"--auth-issuer", "TEXT", &issuer, "whose tokens they must be (anybody's)"},
+      {"--auth-audience", "TEXT", &audience, "for whom they must be (anybody)"},
       {"--check-config", "", &check, "say whether the store can be used and the port is free, and end"},
   };
   auto const outcome = command_line::parse(argc, argv, program, flags);
@@ -45,6 +50,14 @@ int main(int argc, char** argv) {
     auto const parsed = chat::parse_network(each);
     if (auto const* const flaw = std::get_if<std::string>(&parsed)) return fail(2, "--trusted-proxy: " + *flaw);
     setup.proxies.push_back(std::get<chat::network>(parsed));
+  }
+  if (key.empty() && !(issuer + audience).empty())
+    return fail(2, "--auth-issuer and --auth-audience need --auth-jwt-key");
+  if (!key.empty()) {
+    auto opened = chat::token_verifier::open(key, issuer, audience);
+    if (auto const* const flaw = std::get_if<std::string>(&opened)) return fail(2, "--auth-jwt-key: " + *flaw);
+    setup.verify = [by = std::get<chat::token_verifier>(std::move(opened))](
+                       std::string_view token, std::int64_t now_ms) { return by.verify(token, now_ms); };
   }
   auto const of_rate = [](std::uint64_t per_second, int burst) {
     auto const number = static_cast<std::int64_t>(per_second);

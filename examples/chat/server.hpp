@@ -7,6 +7,7 @@
 
 #include "admission.hpp"
 #include "format.hpp"
+#include "gate.hpp"
 #include "hub.hpp"
 #include "open_store.hpp"
 
@@ -18,6 +19,8 @@ struct server_setup {
   address_limits per_address{};
   std::vector<network> proxies{};      ///< whose X-Forwarded-For is believed
   std::vector<std::string> origins{};  ///< of pages; empty: those of this server only. See origins_flaw()
+  gate::verifier verify{};             ///< none: everybody is who they say
+  policy may = allow_all;
 };
 
 /// The hub on a server: the page under /, the chat under /ws.
@@ -41,7 +44,15 @@ class server {
     std::unique_ptr<format> speaks;
   };
 
+  /// What is known of a connection before it is open.
+  struct arrival {
+    admission::place place;
+    std::string token;
+  };
+
+  void arrive(purews::upgrade& asked);
   void admit(purews::upgrade& asked);
+  void ask(client_id who, request what);
   void received(purews::session& from, purews::message_view const& m);
   void send(connection const& to, std::string const& written);
   void settle();
@@ -49,6 +60,7 @@ class server {
   void start(timer& which, purews::duration delay, void (server::*what)());
   void tell_presence() { hub_.tell_presence(), settle(); }
   void catch_up() { hub_.catch_up(), settle(); }
+  void end_overdue();
   void release_held();
 
   void perform(to_client const& what);
@@ -61,9 +73,8 @@ class server {
   void perform(read_request& what) { store_->submit(std::move(what)); }
 
   hub hub_;
+  gate gate_;
   admission admission_;
-  std::map<client_id, purews::session*> sessions_;
-  std::map<std::string, std::map<client_id, purews::session*>> members_;  // of each channel
   std::map<client_id, connection> connections_;
   std::map<std::string, std::map<client_id, connection const*>> members_;  // of each channel
   std::set<client_id> held_;            // for whom so much waits to be sent that nothing more is read for them
@@ -72,7 +83,7 @@ class server {
   bool flush_posted_ = false;
   bool ended_ = false;
   purews::server io_;  // ends before what is above, because its sessions tell the hub
-  timer presence_, behind_, releasing_;
+  timer presence_, behind_, releasing_, overdue_;
   std::unique_ptr<store> store_;
 };
 
