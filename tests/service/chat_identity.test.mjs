@@ -2,13 +2,13 @@
 // chat_server with --auth-jwt-key: who may speak, and as whom. Tokens are made by Node.js, for both algorithms.
 import assert from 'node:assert/strict';
 import {createHmac} from 'node:crypto';
-import {once} from 'node:events';
 import {writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {test} from 'node:test';
 import WebSocket from 'ws';
 
-import {Client} from './support/bare.mjs';
+import {Client} from './support/client.mjs';
+import {formats} from './support/formats.mjs';
 import {folder, run, startChat, unlimited} from './support/program.mjs';
 import {RawSocket} from './support/raw.mjs';
 import {Talker} from './support/talker.mjs';
@@ -19,22 +19,22 @@ const start = (t, {key}, ...more) => startChat(t, 'memory:', 0, [...unlimited, '
 
 /// The two ways of showing a token: a client that has just shown it.
 const ways = {
-  message: async (server, token) => {
-    const client = await Client.open(server);
+  message: async (server, token, format) => {
+    const client = await Client.open(server, {format});
     client.send({type: 'auth', token});
     return client;
   },
-  subprotocol: (server, token) => Client.open(server, {}, ['chat.v1.json', `bearer.${token}`]),
+  subprotocol: (server, token, format) => Client.open(server, {format, token}),
 };
 
-for (const kind of [rs256, hs256]) for (const [way, show] of Object.entries(ways)) {
-  test(`${kind.name}, by ${way}: the token says who somebody is, in every channel`, async (t) => {
-    const tokens = kind(folder(t));
+for (const format of Object.keys(formats)) for (const [way, show] of Object.entries(ways)) {
+  test(`${format}, by ${way}: the token says who somebody is, in every channel`, async (t) => {
+    const tokens = hs256(folder(t));
     const server = await start(t, tokens);
     const exp = seconds() + 900;
-    const ada = await show(server, tokens.token('ada', {exp}));
+    const ada = await show(server, tokens.token('ada', {exp}), format);
     assert.deepEqual(await ada.next('auth'), {type: 'auth', user: 'ada', expires: exp * 1000});
-    assert.equal(ada.socket.protocol, way === 'subprotocol' ? 'chat.v1.json' : '');
+    assert.equal(ada.socket.protocol, format);
     ada.send({type: 'join', channel: 'general', device: 'd'});
     await ada.next('history');
     assert.deepEqual((await ada.next('presence')).users, ['ada']);
@@ -46,7 +46,9 @@ for (const kind of [rs256, hs256]) for (const [way, show] of Object.entries(ways
     assert.equal((await ada.next('message')).user, 'ada');
     ada.socket.terminate();
   });
+}
 
+for (const kind of [rs256, hs256]) for (const [way, show] of Object.entries(ways)) {
   test(`${kind.name}, by ${way}: a token with any flaw is refused, and ends the connection [hazard-73]`, async (t) => {
     const tokens = kind(folder(t));
     const other = kind(folder(t), 'another secret, which is known to somebody else');
@@ -88,53 +90,38 @@ for (const kind of [rs256, hs256]) for (const [way, show] of Object.entries(ways
   });
 }
 
-test('nothing is done, and nothing told, before somebody has said who they are [hazard-71]', async (t) => {
-  const tokens = hs256(folder(t));
-  const server = await start(t, tokens);
-  const ada = await ways.subprotocol(server, tokens.token('ada'));
-  await ada.join('general');
-  const nobody = await Client.open(server);
-  for (const what of [{type: 'join', channel: 'general', user: 'ada'}, {type: 'message', channel: 'general', text: 'x'},
-    {type: 'history', channel: 'general', before: 9}, {type: 'typing', channel: 'general'},
-    {type: 'leave', channel: 'general'}, {type: 'ping'}, 'nonsense', Buffer.from('nonsense')]) {
-    nobody.send(what);
-    assert.equal((await nobody.next('error')).code, 'unauthenticated');
-  }
-  ada.say('general', 'among us', '1');
-  const {seq} = await ada.next('ack');
-  assert.equal(seq, 1);
-  nobody.send({type: 'ping'});
-  await nobody.next('error');
-  for (const type of ['history', 'message', 'presence', 'typing', 'pong'])
-    assert.deepEqual(nobody.taken(type), []);
-  nobody.send({type: 'auth', token: tokens.token('bob')});  // it is not too late
-  await nobody.next('auth');
-  assert.deepEqual((await nobody.join('general')).messages.map(({text}) => text), ['among us']);
-  ada.socket.terminate();
-  nobody.socket.terminate();
-});
-
-test('the other formats have the same gate, also before their own business [hazard-71]', async (t) => {
-  const tokens = hs256(folder(t));
-  const server = await start(t, tokens);
-  const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`, ['chat.v1.mux']);
-  const got = [];
-  socket.on('message', (data) => got.push(data));
-  await once(socket, 'open');
-  const open = Buffer.from([0, 0, 0, 0, 1, 0, 0, 0, 7, ...Buffer.from('general')]);
-  const zero = (what) => Buffer.concat([Buffer.alloc(4), Buffer.from(JSON.stringify(what))]);
-  socket.send(open);
-  await once(socket, 'message');
-  assert.equal(JSON.parse(got[0].subarray(4)).code, 'unauthenticated');
-  socket.send(zero({type: 'auth', token: tokens.token('ada')}));
-  await once(socket, 'message');
-  assert.equal(JSON.parse(got[1].subarray(4)).user, 'ada');
-  socket.send(zero({type: 'ping'}));
-  await once(socket, 'message');
-  assert.deepEqual(JSON.parse(got[2].subarray(4)), {type: 'pong'});
-  assert.equal(got.length, 3);
-  socket.terminate();
-});
+for (const format of Object.keys(formats)) {
+  test(`${format}: nothing is done or told before somebody has said who they are [hazard-71]`, async (t) => {
+    const tokens = hs256(folder(t));
+    const server = await start(t, tokens);
+    const ada = await ways.subprotocol(server, tokens.token('ada'), format);
+    await ada.join('general');
+    const nobody = await Client.open(server, {format});
+    const requests = [
+      {type: 'join', channel: 'general', user: 'ada'}, {type: 'message', channel: 'general', text: 'x'},
+      {type: 'history', channel: 'general', before: 9}, {type: 'typing', channel: 'general'},
+      {type: 'leave', channel: 'general'}, {type: 'ping'}, 'nonsense', Buffer.from('nonsense'),
+    ];
+    for (const what of requests) {
+      nobody.send(what);
+      assert.equal((await nobody.next('error')).code, 'unauthenticated');
+    }
+    ada.say('general', 'among us', '1');
+    assert.equal((await ada.next('ack')).seq, 1);
+    nobody.send({type: 'ping'});
+    await nobody.next('error');
+    for (const type of ['history', 'message', 'presence', 'typing', 'pong', 'control'])
+      assert.deepEqual(nobody.taken(type), []);
+    nobody.socket.terminate();
+    const late = await Client.open(server, {format});
+    late.send({type: 'ping'});
+    await late.next('error');
+    late.send({type: 'auth', token: tokens.token('bob')});  // it is not too late
+    await late.next('auth');
+    assert.deepEqual((await late.join('general')).messages.map(({text}) => text), ['among us']);
+    for (const client of [ada, late]) client.socket.terminate();
+  });
+}
 
 test('a connection ends with its token; a new one of the same user, and no other, lets it go on', async (t) => {
   const tokens = hs256(folder(t));
