@@ -35,6 +35,7 @@ class server {
   /// Waits until the store can be used, for at most some seconds. An error says why it cannot.
   [[nodiscard]] std::optional<store_error> check();
   void run() { io_.run(); }
+  void review() { hub_.review(), settle(); }  ///< the policy says something else; on the loop's thread
   void stop() noexcept { io_.stop(); }  ///< also from signal handlers
 
  private:
