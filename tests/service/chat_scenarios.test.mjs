@@ -129,7 +129,7 @@ function scenarios(format, serverNow) {
       assert.equal(error.code, code, error.message);
       assert.ok(error.message.length > 0);
     };
-    await expect({type: 'join', channel: general, user: ''}, 'bad_name');
+    await expect({type: 'join', channel: general, user: ' '}, 'bad_name');
     await expect({type: 'message', channel: general, text: 'not in there'}, 'not_joined');
     await alice.join(general, 'alice');
     await expect({type: 'join', channel: general, user: 'alice'}, 'already_joined');
