@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <compare>
 #include <cstdint>
 #include <optional>
 #include <purews/loop/address.hpp>
@@ -15,7 +14,8 @@ namespace chat {
 /// An address of IPv6, or one of IPv4 as IPv6 writes it (::ffff:0:0/96).
 struct ip {
   std::array<std::uint8_t, 16> bytes{};
-  auto operator<=>(ip const&) const = default;
+  bool operator==(ip const&) const = default;
+  bool operator<(ip const& other) const { return bytes < other.bytes; }
 
   [[nodiscard]] bool is_v4() const;
   /// Its first bits, and zeros.

@@ -7,6 +7,8 @@ import path from 'node:path';
 import {test} from 'node:test';
 import WebSocket from 'ws';
 
+import {launch, openPage} from './support/browser.mjs';
+import {bubble, enter, finish, say} from './support/chat.mjs';
 import {Client} from './support/client.mjs';
 import {formats} from './support/formats.mjs';
 import {folder, run, startChat, unlimited} from './support/program.mjs';
@@ -183,6 +185,29 @@ test("the page's client comes back with a new token when the old one has expired
   while (stranger.client.state !== 'ended') await stranger.change();
   assert.equal(stranger.client.reason, 'the server wants to know who you are');
   stranger.close();
+});
+
+test('the page says that it needs a token, and talks with one that its site gives', async (t) => {
+  const tokens = hs256(folder(t));
+  const server = await start(t, tokens);
+  const browser = await launch();
+  t.after(() => browser.close());
+  const open = async () => {
+    const page = await openPage(browser);
+    await page.goto(server.address);
+    return page;
+  };
+  const stranger = await open();
+  await stranger.getByRole('textbox', {name: 'Your name'}).fill('eve');
+  await stranger.getByRole('button', {name: 'Join the chat'}).click();
+  await stranger.getByText('Disconnected: the server wants to know who you are.').waitFor();
+  const ada = await openPage(browser);
+  await ada.exposeFunction('chatToken', () => tokens.token('ada'));
+  await ada.goto(server.address);
+  await enter(ada, 'ada');
+  await say(ada, 'Hello!');
+  await bubble(ada, 'Hello!').waitFor();
+  await finish(stranger, ada);
 });
 
 test('slow heads and silent connections end at their deadlines, and nobody else notices [hazard-75]', async (t) => {
