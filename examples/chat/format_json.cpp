@@ -59,11 +59,12 @@ class fields {
 request read(fields from) {
   auto const type = from.text("type");
   if (type == "join") {
-    join what{from.channel(), from.text("user"), from.optional_text("device"), from.optional_text("epoch")};
+    join what{from.channel(), from.optional_text("user"), from.optional_text("device"), from.optional_text("epoch")};
     if (from.has("seq") && !from.has("epoch")) from.fail("epoch", "is missing");
     if (from.has("epoch")) what.seq = from.number("seq");
     return from.give(std::move(what));
   }
+  if (type == "auth") return from.give(authenticate{from.text("token")});
   if (type == "leave") return from.give(leave{from.channel()});
   if (type == "message") {
     message what{from.channel(), from.text("text"), from.optional_text("id")};
@@ -76,7 +77,7 @@ request read(fields from) {
   }
   if (type == "typing") return from.give(typing{from.channel()});
   if (type == "ping") return from.give(ping{});
-  from.fail("type", "must be join, leave, message, history, typing or ping", "unknown_type");
+  from.fail("type", "must be auth, join, leave, message, history, typing or ping", "unknown_type");
   return from.give(ping{});
 }
 
@@ -105,6 +106,9 @@ struct writer {
     for (auto const& m : found.messages) add(all.emplace_back(json::object()), m);
     text["messages"] = std::move(all);
     return text;
+  }
+  json operator()(authenticated const& what) const {
+    return {{"type", "auth"}, {"user", what.user}, {"expires", what.expires_ms}};
   }
   json operator()(reload const& what) const { return begin("reload", what.channel); }
   json operator()(delivery const& what) const {

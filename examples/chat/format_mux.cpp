@@ -90,6 +90,7 @@ class mux_format final : public format {
   }
   std::uint32_t id_of(history_page const& what) const { return id_of(what.asked.channel); }
   std::uint32_t id_of(pong const&) const { return 0; }
+  std::uint32_t id_of(authenticated const&) const { return 0; }
   template <class Event>
   std::uint32_t id_of(Event const& what) const {
     return id_of(what.channel);

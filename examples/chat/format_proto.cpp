@@ -13,6 +13,7 @@ namespace chat {
 namespace {
 
 request to_request(v1::Join const& r) { return join{r.channel(), r.user(), r.device(), r.epoch(), r.seq()}; }
+request to_request(v1::Auth const& r) { return authenticate{r.token()}; }
 request to_request(v1::Leave const& r) { return leave{r.channel()}; }
 request to_request(v1::ChatMessage const& r) { return message{r.channel(), r.text(), r.id()}; }
 request to_request(v1::History const& r) {
@@ -37,10 +38,12 @@ request to_request(v1::Request const& from) {
       return to_request(from.typing());
     case kPing:
       return ping{};
+    case kAuth:
+      return to_request(from.auth());
     case REQUEST_NOT_SET:
       break;
   }
-  return fault{"unknown_type", "a request must be join, leave, message, history, typing or ping", {}, {}};
+  return fault{"unknown_type", "a request must be auth, join, leave, message, history, typing or ping", {}, {}};
 }
 
 void write(v1::ChatMessage& to, stored_message const& m) {
@@ -62,6 +65,10 @@ void write(v1::Event& to, history_page const& what) {
   if (asked.what != before) page.set_seq(found.newest);
   if (asked.what != after) page.set_more(found.more);
   for (auto const& m : found.messages) write(*page.add_messages(), m);
+}
+void write(v1::Event& to, authenticated const& what) {
+  to.mutable_auth()->set_user(what.user);
+  to.mutable_auth()->set_expires(what.expires_ms);
 }
 void write(v1::Event& to, reload const& what) { to.mutable_reload()->set_channel(what.channel); }
 void write(v1::Event& to, delivery const& what) {

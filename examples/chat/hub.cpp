@@ -19,6 +19,18 @@ void hub::disconnected(client_id who) {
   clients_.erase(at);
 }
 
+void hub::review() {
+  for (auto& [who, each] : clients_) {
+    std::vector<std::string> closed;
+    for (auto const& [name, as] : each.joined)
+      if (!may_(as.user, action::join, name)) closed.push_back(name);
+    for (auto const& name : closed) {
+      part(who, each, name);
+      outputs_.push_back(to_client{who, fault{"removed", "you may not be in this channel any more", name, {}}});
+    }
+  }
+}
+
 void hub::held(client_id who) {
   if (auto const at = clients_.find(who); at != clients_.end()) at->second.held = true;
 }
@@ -66,8 +78,17 @@ static fault not_joined(std::string const& channel, std::string const& id = {}) 
   return {"not_joined", "join this channel first", channel, id};
 }
 
+static fault forbidden(std::string const& channel, std::string const& id = {}) {
+  return {"forbidden", "you may not do this in this channel", channel, id};
+}
+
+std::optional<fault> hub::handle(client_id, client&, authenticate const&) {
+  return fault{"unsupported", "this server asks nobody for a token", {}, {}};
+}
+
 std::optional<fault> hub::handle(client_id who, client& from, join const& asked) {
   auto const& name = asked.channel;
+  if (!may_(asked.user, action::join, name)) return forbidden(name);
   if (from.joined.contains(name)) return fault{"already_joined", "you are in this channel", name, {}};
   if (from.joined.size() == channels_per_client_max)
     return fault{"too_many_channels", "leave another channel first", name, {}};
@@ -92,6 +113,7 @@ std::optional<fault> hub::handle(client_id who, client& from, leave const& asked
 std::optional<fault> hub::handle(client_id who, client& from, message const& asked) {
   auto const as = from.joined.find(asked.channel);
   if (as == from.joined.end()) return not_joined(asked.channel, asked.id);
+  if (!may_(as->second.user, action::message, asked.channel)) return forbidden(asked.channel, asked.id);
   if (auto const wrong = take(from, as->second.user, asked.channel, asked.id)) return wrong;
   if (waiting_.size() == waiting_messages_max) return unavailable(who, asked.channel, asked.id), std::nullopt;
   auto id = asked.id.empty() ? id_prefix_ + "-" + std::to_string(++ids_made_) : asked.id;
@@ -101,7 +123,9 @@ std::optional<fault> hub::handle(client_id who, client& from, message const& ask
 }
 
 std::optional<fault> hub::handle(client_id who, client& from, history const& asked) {
-  if (!from.joined.contains(asked.channel)) return not_joined(asked.channel);
+  auto const as = from.joined.find(asked.channel);
+  if (as == from.joined.end()) return not_joined(asked.channel);
+  if (!may_(as->second.user, action::history, asked.channel)) return forbidden(asked.channel);
   if (from.reads.size() >= reads_per_client_max) return unavailable(who, asked.channel), std::nullopt;
   ask({job::purpose::page, who, {read_request::from::before, 0, asked.channel, asked.before, asked.limit}});
   return std::nullopt;
@@ -111,6 +135,7 @@ std::optional<fault> hub::handle(client_id who, client& from, typing const& aske
   auto const as = from.joined.find(asked.channel);
   if (as == from.joined.end()) return not_joined(asked.channel);
   auto const& user = as->second.user;
+  if (!may_(user, action::typing, asked.channel)) return forbidden(asked.channel);
   if (auto const wrong = take(from, user, asked.channel, {})) return wrong;
   outputs_.push_back(to_channel{asked.channel, somebody_types{asked.channel, user}, who});
   return std::nullopt;

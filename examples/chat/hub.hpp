@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "policy.hpp"
 #include "protocol.hpp"
 #include "rate.hpp"
 #include "store.hpp"
@@ -67,11 +68,14 @@ class hub {
 
   /// Ids for messages without one begin with `id_prefix`: it must be unique. `allowed` are messages and typings of a
   /// connection, and of a user.
-  explicit hub(std::string id_prefix, rate allowed = {}) : id_prefix_(std::move(id_prefix)), allowed_(allowed) {}
+  explicit hub(std::string id_prefix, rate allowed = {}, policy may = allow_all)
+      : id_prefix_(std::move(id_prefix)), allowed_(allowed), may_(std::move(may)) {}
 
   void connected(client_id who) { clients_.try_emplace(who); }
   void received(client_id who, request const& what, std::int64_t now_us);
   void disconnected(client_id who);
+  /// To be called when the policy says something else: takes everybody out of the channels where they may not be.
+  void review();
 
   /// Much waits to be sent to this client: nothing is read for it from the store until released().
   void held(client_id who);
@@ -128,6 +132,7 @@ class hub {
     bool catching_up = false;                       ///< a part of that
   };
 
+  std::optional<fault> handle(client_id, client&, authenticate const&);
   std::optional<fault> handle(client_id who, client& from, join const& asked);
   std::optional<fault> handle(client_id who, client& from, leave const& asked);
   std::optional<fault> handle(client_id who, client& from, message const& asked);
@@ -166,6 +171,7 @@ class hub {
 
   std::string id_prefix_;
   rate allowed_;
+  policy may_;
   std::int64_t now_us_ = 0;
   std::map<std::string, rate_meter> used_by_;  // users
   std::uint64_t ids_made_ = 0;

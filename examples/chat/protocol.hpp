@@ -14,8 +14,13 @@ namespace chat {
 
 // What a client asks for.
 
+struct authenticate {
+  std::string token;
+};
 struct join {
-  std::string channel, user, device;
+  std::string channel;
+  std::string user;  ///< empty: whoever has authenticated
+  std::string device;
   std::string epoch{};   ///< empty: the client has nothing of the channel
   std::int64_t seq = 0;  ///< what it has of this epoch
 };
@@ -43,10 +48,14 @@ struct fault {
 };
 
 /// What came from a client, or what was wrong with it.
-using request = std::variant<join, leave, message, history, typing, ping, fault>;
+using request = std::variant<authenticate, join, leave, message, history, typing, ping, fault>;
 
 // What the server tells.
 
+struct authenticated {
+  std::string user;
+  std::int64_t expires_ms;  ///< since 1970
+};
 /// `asked` is what was read for it.
 struct history_page {
   read_request asked;
@@ -74,6 +83,6 @@ struct somebody_types {
 };
 struct pong {};
 
-using event = std::variant<history_page, reload, delivery, ack, presence, somebody_types, pong, fault>;
+using event = std::variant<authenticated, history_page, reload, delivery, ack, presence, somebody_types, pong, fault>;
 
 }  // namespace chat

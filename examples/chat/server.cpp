@@ -21,6 +21,7 @@ constexpr auto catch_up_delay = purews::seconds(1);
 constexpr std::int64_t look_delay_ms[] = {750, 1250};  // so that many servers do not look at the same moment
 constexpr auto check_time_max = purews::seconds(10);
 constexpr auto release_delay = purews::milliseconds(50);
+constexpr auto overdue_delay = purews::seconds(1);
 
 constexpr purews::header_field page_headers[] = {
     {"Content-Security-Policy",
@@ -56,10 +57,24 @@ std::string replaced_by(event const& what) {
   return {};
 }
 
+std::int64_t now_us() { return purews::steady_now().ns / 1000; }
+gate::moment now() { return {now_us(), unix_ms()}; }
+
+/// The elements of a header line, or of several.
+std::vector<std::string_view> elements(purews::http_request const& request, std::string_view header) {
+  std::vector<std::string_view> all;
+  purews::header_list list(request, header);
+  for (auto each = list.next(); !each.empty(); each = list.next()) all.push_back(each);
+  return all;
+}
+
 }  // namespace
 
-server::server(rate allowed)
-    : hub_(std::to_string(unix_ms()), allowed), io_({.limits = {.message_bytes_max = message_bytes_max}}) {
+server::server(server_setup setup)
+    : hub_(std::to_string(unix_ms()), setup.allowed, std::move(setup.may)),
+      gate_(std::move(setup.verify)),
+      admission_(setup.per_address, std::move(setup.proxies)),
+      io_({.limits = {.message_bytes_max = message_bytes_max}}) {
   for (auto const& file : page_files())
     io_.get(file.path, [&file](purews::http_exchange& exchange) {
       exchange.answer({.content_type = file.type, .headers = page_headers, .body = std::as_bytes(file.body)});
@@ -69,23 +84,25 @@ server::server(rate allowed)
     bool const good = io_.ready() && store_->ready();
     exchange.answer(good ? 200 : 503, good ? "The chat is ready.\n" : "The chat goes away, or has no store.\n");
   });
-  purews::websocket_route ws;  // without a list of origins: pages of this server only
+  purews::websocket_route ws;
   for (auto const& kind : formats()) ws.subprotocols.emplace_back(kind.subprotocol);
-  ws.on_upgrade = [](purews::upgrade& u) {
-    // Who asks for subprotocols ends the connection if it gets none; so it is told which there are.
-    if (!u.request().header("sec-websocket-protocol").empty() && u.chosen().empty()) u.reject(400, subprotocols_text());
-  };
+  ws.origins = std::move(setup.origins);
+  ws.on_upgrade = [this](purews::upgrade& asked) { arrive(asked); };
   ws.on_open = [this](purews::session& s) {
     connections_[s.id()] = {&s, make_format(s.subprotocol())};
     hub_.connected(s.id());
+    gate_.connected(s.id(), now());
+    if (auto& token = s.data<arrival>().token; !token.empty()) ask(s.id(), authenticate{std::exchange(token, {})});
+    settle();
   };
   ws.on_message = [this](purews::session& s, purews::message_view m) { received(s, m); };
   ws.on_close = [this](purews::session& s, purews::closing const&) {
+    gate_.disconnected(s.id());
     hub_.disconnected(s.id());
     settle();
     connections_.erase(s.id());
   };
-  io_.route("/ws", std::move(ws));
+  io_.route<arrival>("/ws", std::move(ws));
 }
 
 server::~server() {
@@ -123,21 +140,58 @@ std::optional<store_error> server::check() {
   return store_->ready() ? std::nullopt : std::optional(store_error{"the store does not answer"});
 }
 
+void server::arrive(purews::upgrade& asked) {
+  constexpr std::string_view mark = "bearer.";
+  // Who asks for subprotocols ends the connection if it gets none; so it is told which there are.
+  auto const offered = elements(asked.request(), "Sec-WebSocket-Protocol");
+  if (!offered.empty() && asked.chosen().empty()) return asked.reject(400, subprotocols_text());
+  for (auto const each : offered)
+    if (each.starts_with(mark)) asked.data<arrival>().token = each.substr(mark.size());
+  admit(asked);
+}
+
+void server::admit(purews::upgrade& asked) {
+  auto const peer = ip_of(asked.peer());
+  if (!peer) return;
+  auto const who = admission_.client_of(*peer, elements(asked.request(), "X-Forwarded-For"));
+  auto got = admission_.enter(who, now_us());
+  if (auto* const place = std::get_if<admission::place>(&got)) {
+    asked.data<arrival>().place = std::move(*place);
+    return;
+  }
+  auto const seconds = std::to_string(std::get<admission::refused>(got).retry_s);
+  purews::header_field const later[] = {{"Retry-After", seconds}};
+  // Not 503: that would be about this server, and a proxy would try the next one.
+  asked.reject({.status = 429, .headers = later, .body = purews::as_bytes("Too many connections of this address.")});
+}
+
 void server::received(purews::session& from, purews::message_view const& m) {
   auto const id = from.id();
   auto& speaks = *connections_.at(id).speaks;
   auto const in = m.op == opcode_of(speaks) ? speaks.read(m.text()) : format::incoming{wrong_kind(speaks)};
-  if (in.asked) hub_.received(id, *in.asked, purews::steady_now().ns / 1000);
+  bool const known = gate_.knows(id);  // a format's own business has to wait as well
+  if (in.asked || !known) ask(id, in.asked.value_or(ping{}));
+  if (known && !in.reply.empty()) send(connections_.at(id), in.reply);
+}
+
+void server::ask(client_id who, request what) {
+  if (auto const passed = gate_.pass(who, std::move(what), now())) hub_.received(who, *passed, now_us());
   settle();
-  if (!in.reply.empty()) send(connections_.at(id), in.reply);
+}
+
+void server::end_overdue() {
+  gate_.end_overdue(now());
+  settle();
 }
 
 /// Does what the hub wants, and sees to what it wants done later.
 void server::settle() {
   if (ended_) return;
+  for (auto const& each : gate_.take_outputs()) std::visit([this](auto const& what) { perform(what); }, each);
   for (auto& each : hub_.take_outputs()) std::visit([this](auto& what) { perform(what); }, each);
   if (hub_.presence_changed()) start(presence_, presence_delay, &server::tell_presence);
   if (hub_.is_behind()) start(behind_, catch_up_delay, &server::catch_up);
+  if (gate_.is_waiting()) start(overdue_, overdue_delay, &server::end_overdue);
   if (!held_.empty()) start(releasing_, release_delay, &server::release_held);
   if (!hub_.pending() || std::exchange(flush_posted_, true)) return;
   io_.loop().post([this] { flush(); });  // after everything that came in this turn
@@ -205,6 +259,7 @@ void server::perform(unsubscribe const& what) {
 }
 
 void server::perform(close_client const& what) {
+  hub_.disconnected(what.client);
   if (auto const at = connections_.find(what.client); at != connections_.end())
     at->second.io->close(static_cast<purews::status_code>(what.code), what.reason);
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 /// Command lines of the example programs: `--name VALUE` or `--name=VALUE`, or `--name` alone, in any order.
 namespace command_line {
@@ -24,10 +25,16 @@ struct word {
   std::string_view words;  // separated by '|'
 };
 
+/// Any number of values: the flag may be given several times, and has commas between the values that it is given at
+/// once.
+struct list {
+  std::vector<std::string>* values;
+};
+
 struct flag {
   std::string_view name;   // with its dashes
   std::string_view value;  // what stands for the value in the help; empty: there is none
-  std::variant<std::string*, number, word, bool*> target;
+  std::variant<std::string*, list, number, word, bool*> target;
   std::string_view help;
 };
 
@@ -70,11 +77,20 @@ inline outcome assign(program const& what, flag const& f, std::string_view text)
     **to = text;
     return outcome::run;
   }
+  if (auto const* const to = std::get_if<list>(&f.target)) {
+    for (std::size_t at = 0; at <= text.size();) {
+      auto const one = text.substr(at, text.find(',', at) - at);
+      if (one.empty()) return complain(what, std::string(f.name) + " has a value that is empty");
+      to->values->emplace_back(one);
+      at += one.size() + 1;
+    }
+    return outcome::run;
+  }
   if (auto const* const to = std::get_if<word>(&f.target)) {
     bool const known = ("|" + std::string(to->words) + "|").find("|" + std::string(text) + "|") != std::string::npos;
     if (!known || text.empty() || text.find('|') != text.npos)
-      return complain(what, std::string(f.name) + " is one of " + std::string(to->words) + ", not '" +
-                                std::string(text) + "'");
+      return complain(
+          what, std::string(f.name) + " is one of " + std::string(to->words) + ", not '" + std::string(text) + "'");
     *to->value = text;
     return outcome::run;
   }

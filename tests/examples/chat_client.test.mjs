@@ -518,6 +518,128 @@ test('4429: not before the milliseconds that the reason says', () => {
   assert.equal(closing(4008, '2500').wait, 0);
 });
 
+// ---- Who we are ----
+
+const settled = () => new Promise((done) => { setImmediate(done); });
+
+/// Is asked for tokens: "t1", "t2", ...; the connection is up, and the first one was sent.
+async function introduced(more = {}) {
+  const s = stage();
+  let tokens = 0;
+  s.online({token: () => `t${++tokens}`, ...more});
+  await settled();
+  return s;
+}
+
+const auth = (s, ms) => s.socket.onmessage({data: JSON.stringify(
+  {type: 'auth', user: 'ada', expires: s.time.env.time() + ms})});
+
+test('with a token it says first who it is, and joins when the server knows', async () => {
+  const s = await introduced();
+  s.client.join('random');
+  s.client.say('general', 'Hello');
+  assert.deepEqual(s.socket.sent.splice(0), [{type: 'auth', token: 't1'}]);
+  auth(s, 600_000);
+  assert.deepEqual(s.socket.sent.map(({type, channel}) => [type, channel]),
+    [['join', 'general'], ['join', 'random']]);
+  s.hear(history('e1', 0, []));
+  assert.equal(s.sent.at(-1), 'message Hello');
+});
+
+test('each connection comes with a new token, also one that comes from afar', async () => {
+  const s = await introduced({token: async () => 'from afar'});
+  assert.deepEqual(s.socket.sent, [{type: 'auth', token: 'from afar'}]);
+  const t = await introduced();
+  for (const [code, token] of [[1006, 't2'], [4401, 't3'], [4408, 't4']]) {
+    t.lose(code);
+    assert.equal(t.client.state, 'waiting');
+    t.time.pass(2000);
+    t.online();
+    await settled();
+    assert.deepEqual(t.socket.sent, [{type: 'auth', token}]);
+  }
+});
+
+test('a token is renewed a minute before it expires, or after half of its time, and not all the time', async () => {
+  for (const [lives, after] of [[600_000, 540_000], [100_000, 50_000], [4000, 5000], [-10_000, 5000]]) {
+    const s = await introduced();
+    auth(s, lives);
+    s.hear(history('e1', 0, []));
+    s.socket.sent.length = 0;
+    for (let left = after - 1; left > 0; left -= 20_000) {
+      s.time.pass(Math.min(left, 20_000));
+      s.hear({type: 'pong'});
+    }
+    await settled();
+    assert.deepEqual(s.sent.filter((what) => what === 'auth'), [], String(lives));
+    s.time.pass(1);
+    await settled();
+    assert.deepEqual(s.socket.sent, [{type: 'auth', token: 't2'}], String(lives));
+    s.socket.sent.length = 0;
+    auth(s, 600_000);
+    assert.deepEqual(s.sent, []);  // it is in its channels already
+    assert.equal(s.general.joined, true);
+  }
+});
+
+test('without a token where the server wants one it ends, and says why', () => {
+  for (const end of [(s) => s.lose(4401), (s) => s.lose(4408),
+    (s) => s.hear({type: 'error', code: 'unauthenticated', message: 'say who you are first'})]) {
+    const s = stage().online();
+    end(s);
+    assert.equal(s.client.state, 'ended');
+    assert.equal(s.client.reason, 'the server wants to know who you are');
+    assert.equal(s.client.channels.size, 1);
+  }
+});
+
+test('a token that is refused, or that nobody gives, is tried again with back-off', async () => {
+  const refused = await introduced();
+  refused.hear({type: 'error', code: 'unauthenticated', message: 'the token has expired'});
+  assert.equal(refused.client.state, 'waiting');
+  assert.deepEqual(refused.notices, []);
+  for (const token of [() => { throw new Error('none'); }, () => Promise.reject(new Error('none')), () => null]) {
+    const s = await introduced({token});
+    assert.equal(s.client.state, 'waiting');
+    assert.equal(s.network.sockets.length, 1);
+  }
+});
+
+test('a token for a connection that is gone is not sent on the next one', async () => {
+  const gives = [];
+  const s = await introduced({token: () => new Promise((give) => gives.push(give))});
+  s.lose();
+  s.time.pass(250);
+  s.online();
+  await settled();
+  gives[0]('old');
+  await settled();
+  assert.deepEqual(s.socket.sent, []);
+  gives[1]('new');
+  await settled();
+  assert.deepEqual(s.socket.sent, [{type: 'auth', token: 'new'}]);
+});
+
+test('a token that does not come, and one that is not answered, count as a lost connection', async () => {
+  for (const token of [() => new Promise(() => {}), () => 't']) {
+    const s = await introduced({token});
+    s.time.pass(9999);
+    assert.equal(s.client.state, 'online');
+    s.time.pass(1);
+    assert.equal(s.client.state, 'waiting');
+  }
+});
+
+test('who is removed from a channel leaves it and hears why; a request that is forbidden changes nothing', () => {
+  const s = stage().joined(3);
+  s.hear({type: 'error', code: 'forbidden', message: 'no', channel: undefined});
+  s.hear({type: 'error', code: 'forbidden', message: 'no', channel: 'general'});
+  assert.equal(s.client.channels.size, 1);
+  s.hear({type: 'error', code: 'removed', message: 'you may not be here any more', channel: 'general'});
+  assert.equal(s.client.channels.size, 0);
+  assert.deepEqual(s.notices, ['no', 'you may not be here any more']);
+});
+
 test('back-off: a random part of 0.5 s, 1 s, 2 s, ... up to 30 s', () => {
   const tops = range(0, 8).map((tries) => fullJitter(tries, () => 1));
   assert.deepEqual(tops, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);

@@ -85,10 +85,10 @@ TEST_CASE("chat: what is not an object, or lacks a field, or has one of the wron
           "[hazard-33]") {
   for (auto const* const text :
        {"[]", "1", "null", "\"join\"", "{}", R"({"type":1})", R"({"type":null})", R"({"type":["join"]})",
-        R"({"type":"join"})", R"({"type":"join","channel":"x"})", R"({"type":"join","channel":"x","user":3})",
-        R"({"type":"join","channel":"x","user":"u","device":{}})", R"({"type":"leave"})",
-        R"({"type":"message","channel":"x"})", R"({"type":"message","channel":"x","text":false})",
-        R"({"type":"message","channel":"x","text":"t","id":1})",
+        R"({"type":"join"})", R"({"type":"auth"})", R"({"type":"auth","token":7})",
+        R"({"type":"join","channel":"x","user":3})", R"({"type":"join","channel":"x","user":"u","device":{}})",
+        R"({"type":"leave"})", R"({"type":"message","channel":"x"})",
+        R"({"type":"message","channel":"x","text":false})", R"({"type":"message","channel":"x","text":"t","id":1})",
         R"({"type":"message","channel":"x","text":"t","id":null})"})
     CHECK(code(text) == "bad_message");
 }
@@ -117,6 +117,7 @@ TEST_CASE("chat: names are 1 to 64 bytes of visible text") {
   CHECK(code(json{{"type", "leave"}, {"channel", std::string(65, 'c')}}.dump()) == "bad_name");
   CHECK(code(R"({"type":"message","channel":"x","text":"t","id":""})") == "bad_name");
   CHECK(code(R"({"type":"join","channel":"x","user":"u","device":""})") == "bad_name");
+  CHECK(code(R"({"type":"join","channel":"x","user":""})") == "bad_name");
 }
 
 TEST_CASE("chat: texts are 1 to 16384 bytes and not blank") {
@@ -151,6 +152,7 @@ TEST_CASE("chat: the server's messages are what the protocol says") {
   CHECK(write_json(presence{"general", {"alice", "bob"}, 2}) ==
         R"({"type":"presence","channel":"general","users":["alice","bob"],"count":2})");
   CHECK(write_json(somebody_types{"general", "alice"}) == R"({"type":"typing","channel":"general","user":"alice"})");
+  CHECK(write_json(authenticated{"alice", 1000}) == R"({"type":"auth","user":"alice","expires":1000})");
   CHECK(write_json(reload{"general"}) == R"({"type":"reload","channel":"general"})");
   CHECK(write_json(pong{}) == R"({"type":"pong"})");
 }

@@ -87,7 +87,8 @@ struct room {
   enum class serving { at_once, by_hand } serve = serving::at_once;
   bool fails = false;  ///< what the store is asked for from now on
   model_store truth;
-  hub chat{"made", {.per_second = 0}};
+  policy may = allow_all;
+  hub chat{"made", {.per_second = 0}, [this](auto const&... what) { return may(what...); }};
   std::int64_t now_us = 0;
   std::map<client_id, std::vector<json>> inbox;
   std::map<std::string, std::set<client_id>> subscribed;

@@ -102,6 +102,8 @@ class proto_speaker : public speaker {
       r.set_limit(static_cast<std::int32_t>(number("limit")));
     } else if (type == "typing") {
       to.mutable_typing()->set_channel(text("channel"));
+    } else if (type == "auth") {
+      to.mutable_auth()->set_token(text("token"));
     } else if (type == "ping") {
       to.mutable_ping();
     }
@@ -141,6 +143,8 @@ class proto_speaker : public speaker {
         return read(from.error());
       case chat::v1::Event::kPong:
         return {{"type", "pong"}};
+      case chat::v1::Event::kAuth:
+        return {{"type", "auth"}, {"user", from.auth().user()}, {"expires", from.auth().expires()}};
       case chat::v1::Event::EVENT_NOT_SET:
         break;
     }

@@ -13,11 +13,13 @@ using nlohmann::json;
 namespace {
 
 json write(chat::join const& r) {
-  json text = {{"type", "join"}, {"channel", r.channel}, {"user", r.user}};
+  json text = {{"type", "join"}, {"channel", r.channel}};
+  if (!r.user.empty()) text["user"] = r.user;
   if (!r.device.empty()) text["device"] = r.device;
   if (!r.epoch.empty()) text["epoch"] = r.epoch, text["seq"] = r.seq;
   return text;
 }
+json write(chat::authenticate const& r) { return {{"type", "auth"}, {"token", r.token}}; }
 json write(chat::leave const& r) { return {{"type", "leave"}, {"channel", r.channel}}; }
 json write(chat::message const& r) {
   json text = {{"type", "message"}, {"channel", r.channel}, {"text", r.text}};

@@ -14,6 +14,7 @@ json words(chat::join const& r) {
   return {{"type", "join"},     {"channel", r.channel}, {"user", r.user},
           {"device", r.device}, {"epoch", r.epoch},     {"seq", r.seq}};
 }
+json words(chat::authenticate const& r) { return {{"type", "auth"}, {"token", r.token}}; }
 json words(chat::leave const& r) { return {{"type", "leave"}, {"channel", r.channel}}; }
 json words(chat::message const& r) {
   return {{"type", "message"}, {"channel", r.channel}, {"text", r.text}, {"id", r.id}};

@@ -30,7 +30,7 @@ struct actor {
   session* now = nullptr;
   session_handle handle{};
   int opens = 0;
-  int said = 0;  // messages of say() that it was to send
+  std::atomic<int> said{0};  // messages of say() that it was to send
   std::vector<std::string> ends{};
 };
 
@@ -448,7 +448,7 @@ void scene<Loop>::check_client(ws_client& client, actor& who, fate then, int tol
   if (then == fate::is_cut) CHECK(last.what != kind::message);
   if (then == fate::is_cut || then == fate::all_are_cut) return;
   CHECK(heard == told);
-  CHECK(said == who.said);
+  CHECK(said == who.said.load());
 }
 
 template <class Loop>

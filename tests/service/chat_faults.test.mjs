@@ -6,14 +6,14 @@ import {test} from 'node:test';
 import {setTimeout as sleep} from 'node:timers/promises';
 import WebSocket, {WebSocketServer} from 'ws';
 
-import {folder, startChat} from './support/program.mjs';
+import {folder, startChat, unlimited} from './support/program.mjs';
 import {RoughNetwork} from './support/rough.mjs';
 import {assertKept, check, dice, talkThrough} from './support/traffic.mjs';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const kills = Number(process.env.KILLS ?? 5);
 
-const start = (t, where, port) => startChat(t, where, port, ['--rate', '0']);
+const start = (t, where, port) => startChat(t, where, port, unlimited);
 
 test(`kill -9 of the server: what was acknowledged is stored, and all is delivered once (seed ${seed})`, async (t) => {
   const where = `sqlite:${path.join(folder(t), 'chat.db')}`;

@@ -7,7 +7,7 @@ import path from 'node:path';
 import {test} from 'node:test';
 import {WebSocketServer} from 'ws';
 
-import {folder, run, startChat} from './support/program.mjs';
+import {folder, run, startChat, unlimited} from './support/program.mjs';
 
 const load = (args) => run('chat_load', args, {timeout: 60_000});
 const number = (out, line) => Number(out.match(new RegExp(`${line} +(\\d+)`))[1]);
@@ -28,7 +28,7 @@ test('every message is acknowledged, stored and delivered to each user of its ch
 
 test('a server that is killed meanwhile and started again keeps its promises', async (t) => {
   const where = `sqlite:${path.join(folder(t), 'chat.db')}`;
-  const start = (port) => startChat(t, where, port, ['--rate', '0']);
+  const start = (port) => startChat(t, where, port, unlimited);
   let server = await start(0);
   const {port} = server;
   const loading = load(

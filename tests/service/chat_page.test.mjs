@@ -8,7 +8,7 @@ import axe from 'axe-core';
 import {bubble, enter, eventually, finish, join, online, people, say, shot, stored,
         texts} from './support/chat.mjs';
 import {launch, openPage} from './support/browser.mjs';
-import {folder, startChat} from './support/program.mjs';
+import {folder, startChat, unlimited} from './support/program.mjs';
 import {Talker} from './support/talker.mjs';
 
 let browser;
@@ -101,7 +101,7 @@ test('another history: the page says that it reloads, and shows nothing of the o
 });
 
 test('older messages come by scrolling up, and what is being read stays where it is', async (t) => {
-  const server = await startChat(t, 'memory:', 0, ['--rate', '0']);
+  const server = await startChat(t, 'memory:', 0, unlimited);
   const bob = await Talker.open(server, 'bob');
   for (const i of range(1, 170)) await bob.say(`message ${i}`);
   const alice = await join(browser, server, 'alice');
@@ -202,7 +202,7 @@ test('notifications only for those who asked for them, and only of what they do 
 });
 
 test('hostile texts are shown, and do no harm', async (t) => {
-  const server = await startChat(t, 'memory:', 0, ['--rate', '0']);
+  const server = await startChat(t, 'memory:', 0, unlimited);
   const phone = {viewport: {width: 360, height: 740}, isMobile: true, hasTouch: true};
   const alice = await join(browser, server, 'alice', phone);
   const zalgo = [...'zalgo'].map((c) => c + '\u0316\u0321\u0334\u0353\u035c\u0300\u0346\u0357'.repeat(20)).join('');

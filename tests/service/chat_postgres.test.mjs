@@ -7,7 +7,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import WebSocket from 'ws';
 
 import {Postgres} from './support/postgres.mjs';
-import {run, startChat} from './support/program.mjs';
+import {run, startChat, unlimited} from './support/program.mjs';
 import {assertKept, talkThrough} from './support/traffic.mjs';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
@@ -27,7 +27,7 @@ function place() {
   return `${pg.url}&options=-csearch_path%3D${name}`;
 }
 
-const start = (t, where, port) => startChat(t, where, port, ['--rate', '0']);
+const start = (t, where, port) => startChat(t, where, port, unlimited);
 
 const chat = (server) => `ws://127.0.0.1:${server.port}/ws`;
 

@@ -8,9 +8,9 @@ import {test} from 'node:test';
 import WebSocket from 'ws';
 
 import {Client} from './support/client.mjs';
-import {folder, run, startChat} from './support/program.mjs';
+import {folder, run, startChat, unlimited} from './support/program.mjs';
 
-const start = (t, where) => startChat(t, where, 0, ['--rate', '0']);
+const start = (t, where) => startChat(t, where, 0, unlimited);
 
 test('a frame over 64 KiB is closed with 1009', async (t) => {
   const server = await start(t);

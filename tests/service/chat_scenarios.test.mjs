@@ -9,7 +9,7 @@ import WebSocket from 'ws';
 import {Client} from './support/client.mjs';
 import {formats, Mux} from './support/formats.mjs';
 import {Postgres} from './support/postgres.mjs';
-import {folder, startChat} from './support/program.mjs';
+import {folder, startChat, unlimited} from './support/program.mjs';
 import {talkThrough} from './support/traffic.mjs';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
@@ -31,7 +31,7 @@ for (const [store, place] of Object.entries(stores)) {
   describe(store, () => {
     const endings = new Endings();
     let server;
-    before(async () => { server = await startChat(endings, await place(endings), 0, ['--rate', '0']); });
+    before(async () => { server = await startChat(endings, await place(endings), 0, unlimited); });
     after(() => endings.end());
     for (const format of Object.keys(formats)) scenarios(format, () => server);
   });
@@ -129,7 +129,7 @@ function scenarios(format, serverNow) {
       assert.equal(error.code, code, error.message);
       assert.ok(error.message.length > 0);
     };
-    await expect({type: 'join', channel: general, user: ''}, 'bad_name');
+    await expect({type: 'join', channel: general, user: ' '}, 'bad_name');
     await expect({type: 'message', channel: general, text: 'not in there'}, 'not_joined');
     await alice.join(general, 'alice');
     await expect({type: 'join', channel: general, user: 'alice'}, 'already_joined');

@@ -55,7 +55,7 @@ async function start(t, ...args) {
 
 // Chromium offers compression by itself.
 const deflate = [['0', ''], ['15', 'permessage-deflate'], ['9', 'permessage-deflate']];
-for (const [bits, agreed] of deflate) test(`all sizes come back and the end is clean: deflate ${bits}`, async (t) => {
+for (const [bits, agreed] of deflate) test(`all sizes come back, cleanly: deflate ${bits} [hazard-74]`, async (t) => {
   const {page} = await start(t, ...(bits === '0' ? [] : ['--deflate', '--window-bits', bits]));
   const wrong = await page.evaluate(async (agreed) => {
     const socket = await open();

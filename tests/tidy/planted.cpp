@@ -224,6 +224,7 @@ TEST_CASE("hazards: every row has a test or a layer to come, not both; tags are 
   CHECK(found(tests(1, 48)) == listed + 2);
   CHECK(found(tests(55)) == listed - 1);
   CHECK(found(tests(1) + "\"" + tag + "01]\"") == listed);
+  CHECK(found(tests(), "tests/a/b.mjs") == listed);
   CHECK(found(tests(), "include/a/b.cpp") == 76 - listed);
   for (std::string const bad : {"00]", "77]", "1]", "001]", "x1]", "01", ""})
     CHECK(found(tests() + "\n\"" + tag + bad + "\"") == listed + 1);

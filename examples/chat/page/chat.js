@@ -45,7 +45,8 @@ function showChat(user, channels) {
   tab.set('name', user);
   drafts = new Map();
   const url = Object.assign(new URL('ws', location.href), {protocol: location.protocol === 'https:' ? 'wss:' : 'ws:'});
-  client = new Client({url, user, channels, local, tab, changed: scheduleDraw, notice});
+  const token = globalThis.chatToken;  // of a site that puts its own script, and its users' names, on this page
+  client = new Client({url, user, channels, local, tab, token, changed: scheduleDraw, notice});
   log = new Log(client, scheduleDraw);
   active = channels.includes(tab.get('active', '')) ? tab.get('active') : channels[0] ?? '';
   paint($('my-avatar'), user);

@@ -9,6 +9,9 @@
 // `changed` is called after whatever happened: draw everything from `state`, `reason` and `channels` (channel.js says
 // what a channel has). `notice` is told in words if a channel could not be joined.
 //
+// `token`, beside `url`: a function that gives a new token, or a promise of one, for a server that wants to know who
+// its users are. `user` is then the name in the token.
+//
 //   start() stop()               comes; goes for good
 //   connect()                    tries now, instead of when the wait is over
 //   join(channel) leave(channel)
@@ -31,6 +34,8 @@ const flightMax = 16;          // messages without an answer
 const pageMessages = 50;
 const typingEvery = 3000;      // ms
 const typingFor = 5000;        // ms
+const renewBefore = 60_000;    // ms before a token expires, or half of what is left
+const renewWaitMin = 5000;     // ms, also where the clocks differ
 
 const browser = () => ({
   WebSocket: globalThis.WebSocket,
@@ -59,6 +64,9 @@ export class Client {
   #flight = flightMax;   // how many messages may be without an answer
   #holdUntil = 0;        // until then none is sent
   #typed = new Map();    // channel -> when we told that we type
+  #known = false;        // the server knows who we are, or does not ask
+  #tokenAsked = null;    // {at}: when
+  #renewAt = Infinity;
 
   constructor({url, user, channels = [], changed, notice = () => {}, ...env}) {
     this.#env = {...browser(), ...env};
@@ -160,11 +168,37 @@ export class Client {
   #opened() {
     this.#flight = flightMax;
     this.#holdUntil = 0;
+    this.#known = !this.#env.token;
+    if (this.#known) this.#enterAll();
+    else this.#introduce();
+  }
+
+  /// Gets a token and shows it; where there is none, it is tried again like a lost connection.
+  async #introduce() {
+    const asked = this.#tokenAsked = {at: this.#env.now()};
+    this.#renewAt = Infinity;
+    const token = await Promise.resolve().then(this.#env.token).catch(() => null);
+    if (this.#tokenAsked !== asked) return;  // the connection is gone
+    this.#turn(() => (token ? this.#connection.send({type: 'auth', token}) : this.#connection.lost(1006)));
+  }
+
+  #introduced({expires}) {
+    const {now, time} = this.#env;
+    const left = expires - time();
+    this.#tokenAsked = null;
+    this.#renewAt = now() + Math.max(left - renewBefore, left / 2, renewWaitMin);
+    if (!this.#known) {
+      this.#known = true;
+      this.#enterAll();
+    }
+  }
+
+  #enterAll() {
     for (const channel of this.channels.values()) this.#enter(channel);
   }
 
   #enter(channel) {
-    if (this.state !== 'online') return;
+    if (this.state !== 'online' || !this.#known) return;
     Object.assign(channel, {joined: false, joinAsked: this.#env.now(), joinAgain: null});
     const {name, position} = channel;
     this.#connection.send({type: 'join', channel: name, user: this.user, device: this.device, ...position});
@@ -178,6 +212,8 @@ export class Client {
 
   #dropped(end) {
     this.#typed.clear();
+    this.#tokenAsked = null;
+    this.#renewAt = Infinity;
     for (const channel of this.channels.values()) {
       const {outgoing} = channel;
       if (end?.tooLarge) for (const m of outgoing.in('sent')) outgoing.fail(m, end.says);
@@ -204,6 +240,7 @@ export class Client {
   #received(m) {
     const channel = this.channels.get(m.channel);
     if (m.type === 'error') this.#refused(m, channel);
+    else if (m.type === 'auth') this.#introduced(m);
     else if (channel && Object.hasOwn(this.#answers, m.type)) this.#answers[m.type](channel, m);
   }
 
@@ -220,6 +257,7 @@ export class Client {
   }
 
   #refused({code, message, id, channel: name, retry_ms: told}, channel) {
+    if (code === 'unauthenticated') return this.#connection.lost(4401);  // as the server will say, or has
     if (name !== undefined && !channel) return;  // it was left
     const {now, random} = this.#env;
     const busy = code === 'store_unavailable' || code === 'rate_limited';
@@ -236,7 +274,7 @@ export class Client {
       if (channel?.joined) this.#enter(channel);
     } else if (mine) {
       channel.outgoing.fail(mine, message);
-    } else if (channel?.joined) {
+    } else if (channel?.joined && code !== 'removed') {
       if (channel.loading) Object.assign(channel, {pageAsked: null, pageAgain: at});
     } else if (channel && busy) {
       Object.assign(channel, {joinAsked: null, joinAgain: at});
@@ -272,7 +310,7 @@ export class Client {
 
   #due() {
     if (this.state !== 'online') return Infinity;
-    const dues = [this.#patienceEnds()];
+    const dues = [this.#patienceEnds(), this.#renewAt];
     if (this.#env.now() < this.#holdUntil) dues.push(this.#holdUntil);
     for (const {joinAgain, typingEnds} of this.channels.values()) dues.push(joinAgain ?? Infinity, typingEnds);
     return Math.min(...dues);
@@ -280,7 +318,7 @@ export class Client {
 
   /// When what was asked first should have its answer.
   #patienceEnds() {
-    const asked = [];
+    const asked = [this.#tokenAsked?.at ?? Infinity];
     for (const {joinAsked, pageAsked, outgoing} of this.channels.values()) {
       asked.push(joinAsked ?? Infinity, pageAsked ?? Infinity, ...outgoing.in('sent').map((m) => m.sentAt));
     }
@@ -291,6 +329,7 @@ export class Client {
     const now = this.#env.now();
     if (this.state !== 'online') return;
     if (now >= this.#patienceEnds()) return this.#connection.lost(1006);
+    if (now >= this.#renewAt) this.#introduce();
     for (const channel of this.channels.values()) {
       channel.forgetTyping(now);
       if (channel.joinAgain !== null && now >= channel.joinAgain) this.#enter(channel);

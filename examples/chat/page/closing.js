@@ -6,6 +6,8 @@ const waitMin = 500;     // ms: the upper end of the first wait
 
 const bug = 'this page and the server do not understand each other';
 const lost = {back: true};
+// Only with another token, if there is somebody who gives one.
+const stranger = {back: true, needsToken: true, says: 'the server wants to know who you are'};
 
 // A code that is not here is taken for a lost connection.
 const table = {
@@ -21,14 +23,18 @@ const table = {
   1012: {back: true},
   1013: {back: true},
   4008: {back: true},
+  4401: stranger,  // the token is not accepted, or has expired
+  4408: stranger,  // there was none in time
   4429: {back: true, told: true},  // the reason says how many milliseconds to stay away
 };
 
 /// What a close code asks for: {back, says, tooLarge, wait}; `wait` is the least number of milliseconds.
-export function closing(code, reason = '') {
+/// `hasToken`: each connection comes with a new one.
+export function closing(code, reason = '', hasToken = false) {
   const row = table[code] ?? lost;
+  const back = row.back && (hasToken || !row.needsToken);
   const told = row.told ? Number(/\d+/.exec(reason)?.[0] ?? 1000) : 0;
-  return {back: row.back, says: row.says ?? '', tooLarge: row.tooLarge ?? false, wait: Math.min(told, 600_000)};
+  return {back, says: row.says ?? '', tooLarge: row.tooLarge ?? false, wait: Math.min(told, 600_000)};
 }
 
 /// Full jitter: a thousand clients that lost the same server come back spread over the whole wait.

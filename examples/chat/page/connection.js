@@ -94,7 +94,7 @@ export class Connection {
 
   /// The connection is gone, or counts as such.
   lost(code, reason) {
-    const end = closing(code, reason);
+    const end = closing(code, reason, Boolean(this.#env.token));
     const {now, random} = this.#env;
     if (this.#provenAt !== null && now() >= this.#provenAt + steady) this.#tries = 0;
     this.#drop(undefined, end);

@@ -10,11 +10,12 @@ export class Client {
   #got = [];
   #wake = () => {};
 
-  /// Without a format it offers no subprotocol.
-  static async open(server, {format, ...options} = {}) {
+  /// Without a format it offers no subprotocol; a token is offered behind that of the format.
+  static async open(server, {format, token, ...options} = {}) {
     const client = new Client();
     client.speaks = makeFormat(format);
-    client.socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`, format ?? [], options);
+    const protocols = token === undefined ? format ?? [] : [format ?? 'chat.v1.json', `bearer.${token}`];
+    client.socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`, protocols, options);
     client.socket.on('message', (data) => {
       client.#got.push(client.speaks.decode(data));
       client.#wake();

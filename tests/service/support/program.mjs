@@ -51,6 +51,9 @@ export class Server {
   }
 }
 
+/// chat_server's flags for who sends more, and comes from one address more often, than people do.
+export const unlimited = ['--rate', '0', '--ip-connections', '0', '--ip-rate', '0'];
+
 /// chat_server on a store, which ends with the test at the latest.
 export async function startChat(t, where = 'memory:', port = 0, more = []) {
   const server = await Server.start('chat_server', ['--port', String(port), '--store', where, ...more]);

@@ -8,16 +8,21 @@ import {Memory} from '../../../examples/chat/page/memory.js';
 export class Talker {
   #wake = () => {};
 
-  static async open(server, user, channel = 'general') {
+  static async open(...who) {
+    const talker = Talker.begin(...who);
+    await talker.until((own) => own.joined);
+    return talker;
+  }
+
+  static begin(server, user, {channel = 'general', ...more} = {}) {
     const talker = new Talker();
     const none = new Memory(() => { throw new Error('none'); });
     let ids = 0;
     const randomId = () => `${process.pid}-${performance.now()}-${++ids}`;
     talker.channel = channel;
     talker.client = new Client({url: `ws://127.0.0.1:${server.port}/ws`, user, channels: [channel], WebSocket, randomId,
-                                local: none, tab: none, changed: () => talker.#wake()});
+                                local: none, tab: none, changed: () => talker.#wake(), ...more});
     talker.client.start();
-    await talker.until((own) => own.joined);
     return talker;
   }
 
@@ -30,7 +35,11 @@ export class Talker {
   }
 
   async until(is) {
-    while (!is(this.client.channels.get(this.channel))) await new Promise((wake) => { this.#wake = wake; });
+    while (!is(this.client.channels.get(this.channel))) await this.change();
+  }
+
+  change() {
+    return new Promise((wake) => { this.#wake = wake; });
   }
 
   close() {
