@@ -10,7 +10,8 @@
 #include <variant>
 #include <vector>
 
-#include "hub.hpp"
+#include "outputs.hpp"
+#include "rate.hpp"
 #include "token.hpp"
 
 namespace chat {

@@ -43,33 +43,19 @@ void hub::released(client_id who) {
 }
 
 void hub::judge(client_id who, client& from, std::optional<fault> const& wrong) {
-  if (!wrong) {
-    from.invalid_in_a_row = 0;
-    return;
-  }
-  outputs_.push_back(to_client{who, *wrong});
-  if (wrong->retry_ms > 0 && ++from.limited_in_a_row == limited_in_a_row_max) {
-    outputs_.push_back(close_client{who, 4429, std::to_string(wrong->retry_ms)});
-  } else if (wrong->retry_ms == 0 && ++from.invalid_in_a_row == invalid_in_a_row_max) {
-    outputs_.push_back(close_client{who, 1008, "10 invalid messages in a row"});
-  } else {
-    return;
-  }
+  if (wrong) outputs_.push_back(to_client{who, *wrong});
+  auto const ending = from.behaviour.judge(wrong);
+  if (!ending) return;
+  outputs_.push_back(close_client{who, ending->code, ending->reason});
   disconnected(who);
 }
 
-/// Counts one more message of a connection and a user, if both may send it now.
-std::optional<fault> hub::take(client& from, std::string const& user, std::string const& channel,
-                               std::string const& id) {
-  auto& theirs = used_by_[user];
-  auto const wait = std::max(from.used.wait(allowed_, now_us_), theirs.wait(allowed_, now_us_));
-  if (wait > 0) return fault{"rate_limited", "slow down, and send it again", channel, id, wait / 1000 + 1};
-  from.limited_in_a_row = 0;
-  from.used.take(allowed_, now_us_);
-  theirs.take(allowed_, now_us_);
-  if (used_by_.size() > 2 * clients_.size() + 64)
-    std::erase_if(used_by_, [this](auto const& each) { return each.second.rested(now_us_); });
-  return std::nullopt;
+/// Counts one more message, if it may be sent now.
+std::optional<fault> hub::too_fast(client& from, std::string const& user, std::string const& channel,
+                                   std::string const& id) {
+  auto const wait_ms = rates_.take(from.behaviour, user, now_us_);
+  if (wait_ms == 0) return std::nullopt;
+  return fault{"rate_limited", "slow down, and send it again", channel, id, wait_ms};
 }
 
 // Requests.
@@ -114,7 +100,7 @@ std::optional<fault> hub::handle(client_id who, client& from, message const& ask
   auto const as = from.joined.find(asked.channel);
   if (as == from.joined.end()) return not_joined(asked.channel, asked.id);
   if (!may_(as->second.user, action::message, asked.channel)) return forbidden(asked.channel, asked.id);
-  if (auto const wrong = take(from, as->second.user, asked.channel, asked.id)) return wrong;
+  if (auto const wrong = too_fast(from, as->second.user, asked.channel, asked.id)) return wrong;
   if (waiting_.size() == waiting_messages_max) return unavailable(who, asked.channel, asked.id), std::nullopt;
   auto id = asked.id.empty() ? id_prefix_ + "-" + std::to_string(++ids_made_) : asked.id;
   auto const& [user, device, joining] = as->second;
@@ -136,7 +122,7 @@ std::optional<fault> hub::handle(client_id who, client& from, typing const& aske
   if (as == from.joined.end()) return not_joined(asked.channel);
   auto const& user = as->second.user;
   if (!may_(user, action::typing, asked.channel)) return forbidden(asked.channel);
-  if (auto const wrong = take(from, user, asked.channel, {})) return wrong;
+  if (auto const wrong = too_fast(from, user, asked.channel)) return wrong;
   outputs_.push_back(to_channel{asked.channel, somebody_types{asked.channel, user}, who});
   return std::nullopt;
 }
@@ -226,10 +212,10 @@ void hub::stored(std::vector<receipt> const& receipts) {
     outputs_.push_back(to_client{senders[i], ack{m.channel, m.id, got.seq, got.time}});
     auto* const in = find(m.channel);
     if (in == nullptr) continue;  // nobody is there any more
-    if (!in->epoch.empty() && in->epoch != got.epoch) start_anew(m.channel, *in);
-    in->known = std::max(in->known, got.seq);
+    if (in->end.has_begun() && in->end.epoch() != got.epoch) start_anew(m.channel, *in);
+    in->end.know(got.seq);
     // A repeat is not published again; advance() sees to it that the first one was.
-    if (got.what == receipt::outcome::stored) keep(*in, {m.user, m.id, m.text, got.seq, got.time});
+    if (got.what == receipt::outcome::stored) in->end.keep({m.user, m.id, m.text, got.seq, got.time});
     advance(m.channel, *in);
     tidy(m.channel);
   }
@@ -278,7 +264,7 @@ bool hub::is_wanted(job const& what) const {
 void hub::submit(job what) {
   auto& in = channels_.at(what.read.channel);
   ++in.reading;
-  what.position = in.position;
+  what.position = in.end.position();
   outputs_.push_back(what.read);
   reading_.emplace(what.read.number, std::move(what));
 }
@@ -299,8 +285,8 @@ void hub::not_read(job const& what, channel_state& in) {
 
 void hub::was_read(job const& what, channel_state& in, page& found) {
   auto const& name = what.read.channel;
-  bool const is_other = found.epoch != in.epoch || found.newest < what.position;
-  if (!in.epoch.empty() && is_other) start_anew(name, in);  // the history was lost or restored
+  bool const is_other = found.epoch != in.end.epoch() || found.newest < what.position;
+  if (in.end.has_begun() && is_other) start_anew(name, in);  // the history was lost or restored
   if (what.why == job::purpose::join) return joined(what, in, found);
   if (what.why == job::purpose::page) {
     trim(found);
@@ -308,10 +294,10 @@ void hub::was_read(job const& what, channel_state& in, page& found) {
     return;
   }
   in.catching_up = false;
-  if (in.epoch.empty()) return;
-  in.known = std::max(in.known, found.newest);
-  for (auto const& m : found.messages) keep(in, m);
-  if (in.known > in.position && !in.kept.contains(in.position + 1)) return start_anew(name, in);
+  if (!in.end.has_begun()) return;
+  in.end.know(found.newest);
+  for (auto& m : found.messages) in.end.keep(std::move(m));
+  if (in.end.lacks_next()) return start_anew(name, in);
   advance(name, in);
 }
 
@@ -336,13 +322,10 @@ void hub::joined(job const& what, channel_state& in, page& found) {
     outputs_.push_back(to_client{what.who, reload{name}});
     return ask(join_anew(what.who, name));
   }
-  if (in.epoch.empty()) {
-    in.epoch = found.epoch;
-    in.position = found.newest;
-  }
-  in.known = std::max(in.known, found.newest);
+  if (!in.end.has_begun()) in.end.begin(found.epoch, found.newest);
+  in.end.know(found.newest);
   for (auto const& m : found.messages)
-    if (m.seq > in.position) keep(in, m);
+    if (m.seq > in.end.position()) in.end.keep(m);
   advance(name, in);
   enter(what, in, found);
 }
@@ -356,33 +339,21 @@ bool hub::continues(job const& what, page const& found) {
          found.messages.size() <= missed_messages_max && bytes <= missed_bytes_max;
 }
 
-/// Keeps a message until it can be published, and while somebody may need it who is joining.
-void hub::keep(channel_state& in, stored_message m) {
-  in.kept.emplace(m.seq, std::move(m));
-  if (in.kept.size() <= kept_messages_max) return;
-  // Who needs it has to read it.
-  in.kept.erase(in.kept.begin()->first <= in.position ? in.kept.begin() : std::prev(in.kept.end()));
-}
-
 /// Publishes what is next, and asks for it if it is stored.
 void hub::advance(std::string const& name, channel_state& in) {
-  if (in.epoch.empty()) return;
-  for (auto next = in.kept.find(in.position + 1); next != in.kept.end() && next->first == in.position + 1; ++next) {
-    outputs_.push_back(to_channel{name, delivery{name, next->second}});
-    ++in.position;
-  }
-  if (in.known > in.position) catch_up(name, in);
+  if (!in.end.has_begun()) return;
+  while (auto const* const next = in.end.publish_next()) outputs_.push_back(to_channel{name, delivery{name, *next}});
+  if (in.end.is_behind()) catch_up(name, in);
 }
 
 /// Sends a page, and what was published since it was read; then the client is one of those who get what is published.
 /// Where the page is ahead of them, or something was not kept, it is read again.
 void hub::enter(job const& what, channel_state& in, page& found) {
   auto const& name = what.read.channel;
-  auto const begin = in.kept.upper_bound(found.newest);
-  auto const end = in.kept.upper_bound(in.position);
-  if (found.newest > in.position || std::distance(begin, end) != in.position - found.newest) return ask(what);
+  if (!in.end.covers(found.newest)) return ask(what);
+  auto const since = in.end.published_after(found.newest);
   outputs_.push_back(to_client{what.who, history_page{what.read, std::move(found)}});
-  for (auto each = begin; each != end; ++each) outputs_.push_back(to_client{what.who, delivery{name, each->second}});
+  for (auto const& each : since) outputs_.push_back(to_client{what.who, delivery{name, each}});
   outputs_.push_back(subscribe{what.who, name});
   auto& as = clients_.at(what.who).joined.at(name);
   as.joining = 0;
@@ -406,22 +377,20 @@ void hub::look() {
 void hub::looked(std::vector<head> const& found) {
   for (auto const& each : found)
     if (auto* const in = find(each.channel))
-      if (each.epoch != in->epoch || each.newest != in->position) catch_up(each.channel, *in);
+      if (each.epoch != in->end.epoch() || each.newest != in->end.position()) catch_up(each.channel, *in);
 }
 
 /// Reads what was stored but not published: somebody else has stored it, or nobody knew that it was stored.
 void hub::catch_up(std::string const& name, channel_state& in) {
-  if (in.epoch.empty() || in.catching_up) return;
+  if (!in.end.has_begun() || in.catching_up) return;
   in.catching_up = true;
-  read_request const after{read_request::from::after, ++last_ticket_, name, in.position, missed_messages_max};
+  read_request const after{read_request::from::after, ++last_ticket_, name, in.end.position(), missed_messages_max};
   submit({.why = job::purpose::catch_up, .read = after});
 }
 
 /// The history is not the one that was published: everybody has to load it anew.
 void hub::start_anew(std::string const& name, channel_state& in) {
-  in.epoch.clear();
-  in.position = in.known = 0;
-  in.kept.clear();
+  in.end.forget_all();
   in.present.clear();
   for (auto const& [who, each] : clients_) {
     auto const as = each.joined.find(name);
@@ -445,7 +414,7 @@ hub::channel_state* hub::find(std::string const& name) {
 void hub::tidy(std::string const& name) {
   auto& in = channels_.at(name);
   if (in.reading > 0) return;
-  in.kept.erase(in.kept.begin(), in.kept.upper_bound(in.position));
+  in.end.forget_published();
   if (in.members == 0) channels_.erase(name);
 }
 

@@ -8,42 +8,14 @@
 #include <string_view>
 #include <utility>
 
+#include "conduct.hpp"
+#include "outputs.hpp"
 #include "policy.hpp"
-#include "protocol.hpp"
-#include "rate.hpp"
 #include "store.hpp"
+#include "tail.hpp"
 
 namespace chat {
 
-using client_id = std::uint64_t;
-
-// What the hub wants done.
-struct to_client {
-  client_id client;
-  event what;
-};
-/// To all who are subscribed to a channel.
-struct to_channel {
-  std::string channel;
-  event what;
-  client_id but = 0;  ///< who knows it already
-};
-struct subscribe {
-  client_id client;
-  std::string channel;
-};
-struct unsubscribe {
-  client_id client;
-  std::string channel;
-};
-struct close_client {
-  client_id client;
-  std::uint16_t code;
-  std::string reason;
-};
-struct report {
-  std::string sentence;  ///< for the operator
-};
 using output = std::variant<to_client, to_channel, subscribe, unsubscribe, close_client, report, append_request,
                             read_request, heads_request>;
 
@@ -62,14 +34,11 @@ class hub {
   static constexpr std::size_t reads_per_client_max = 256;  ///< that wait; one at a time is with the store
   static constexpr std::size_t batch_messages_max = 512;
   static constexpr std::size_t waiting_messages_max = 8192;  ///< for the next batches
-  static constexpr std::size_t kept_messages_max = 1024;     ///< of a channel, for who is joining it
-  static constexpr int invalid_in_a_row_max = 10;
-  static constexpr int limited_in_a_row_max = 40;
 
   /// Ids for messages without one begin with `id_prefix`: it must be unique. `allowed` are messages and typings of a
   /// connection, and of a user.
   explicit hub(std::string id_prefix, rate allowed = {}, policy may = allow_all)
-      : id_prefix_(std::move(id_prefix)), allowed_(allowed), may_(std::move(may)) {}
+      : id_prefix_(std::move(id_prefix)), rates_(allowed), may_(std::move(may)) {}
 
   void connected(client_id who) { clients_.try_emplace(who); }
   void received(client_id who, request const& what, std::int64_t now_us);
@@ -116,20 +85,15 @@ class hub {
     std::deque<job> reads;  ///< that wait
     bool reading = false;   ///< one is with the store
     bool held = false;
-    int invalid_in_a_row = 0;
-    int limited_in_a_row = 0;
-    rate_meter used{};
+    conduct behaviour{};
   };
-  /// A channel that somebody is in, or about to join. What is published there has the numbers 1, 2, 3, ...
+  /// A channel that somebody is in, or about to join.
   struct channel_state {
-    std::string epoch{};                            ///< empty: nothing was read yet, and nothing is published
-    std::int64_t position = 0;                      ///< the seq that was published last
-    std::int64_t known = 0;                         ///< the last one that the store has for sure
-    std::map<std::int64_t, stored_message> kept{};  ///< by seq: later ones, and those that who is joining may need
-    std::map<std::string, std::size_t> present{};   ///< user -> on how many connections
-    std::size_t members = 0;                        ///< connections that have joined, or are about to
-    std::size_t reading = 0;                        ///< how much of it is asked of the store
-    bool catching_up = false;                       ///< a part of that
+    tail end{};
+    std::map<std::string, std::size_t> present{};  ///< user -> on how many connections
+    std::size_t members = 0;                       ///< connections that have joined, or are about to
+    std::size_t reading = 0;                       ///< how much of it is asked of the store
+    bool catching_up = false;                      ///< a part of that
   };
 
   std::optional<fault> handle(client_id, client&, authenticate const&);
@@ -140,7 +104,8 @@ class hub {
   std::optional<fault> handle(client_id who, client& from, typing const& asked);
   std::optional<fault> handle(client_id who, client& from, ping const& request);
   std::optional<fault> handle(client_id, client&, fault const& wrong) { return wrong; }
-  std::optional<fault> take(client& from, std::string const& user, std::string const& channel, std::string const& id);
+  std::optional<fault> too_fast(client& from, std::string const& user, std::string const& channel,
+                                std::string const& id = {});
   void judge(client_id who, client& from, std::optional<fault> const& wrong);
   void part(client_id who, client& from, std::string const& name);
   void unavailable(client_id who, std::string const& channel, std::string const& id = {});
@@ -158,7 +123,6 @@ class hub {
 
   void joined(job const& what, channel_state& in, page& found);
   static bool continues(job const& what, page const& found);
-  static void keep(channel_state& in, stored_message m);
   static presence present_in(std::string const& name, channel_state const& in);
   void advance(std::string const& name, channel_state& in);
   void enter(job const& what, channel_state& in, page& found);
@@ -170,10 +134,9 @@ class hub {
   void tidy(std::string const& name);
 
   std::string id_prefix_;
-  rate allowed_;
+  rates rates_;
   policy may_;
   std::int64_t now_us_ = 0;
-  std::map<std::string, rate_meter> used_by_;  // users
   std::uint64_t ids_made_ = 0;
   ticket last_ticket_ = 0;
   std::map<client_id, client> clients_;

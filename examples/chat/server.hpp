@@ -37,7 +37,7 @@ class server {
   [[nodiscard]] std::optional<store_error> check();
   void run() { io_.run(); }
   void review() { hub_.review(), settle(); }  ///< the policy says something else; on the loop's thread
-  void stop() noexcept { io_.stop(); }  ///< also from signal handlers
+  void stop() noexcept { io_.stop(); }        ///< also from signal handlers
 
  private:
   using timer = purews::default_loop::timer_handle;

@@ -407,7 +407,7 @@ TEST_CASE("chat: who takes long to join while much is said gets it all the same"
   r.serve = room::serving::by_hand;
   r.join(2, "bob");
   r.execute();  // read, but not told yet
-  for (std::size_t i = 0; i < hub::kept_messages_max + 10; ++i) r.message(1, "m", std::to_string(i));
+  for (std::size_t i = 0; i < tail::kept_messages_max + 10; ++i) r.message(1, "m", std::to_string(i));
   while (r.chat.pending()) {
     r.commit();
     r.execute(), r.tell(1);
@@ -416,7 +416,7 @@ TEST_CASE("chat: who takes long to join while much is said gets it all the same"
   reader all;
   all.read(r.take(2));
   CHECK(all.flaw.empty());
-  CHECK(all.seq == static_cast<std::int64_t>(hub::kept_messages_max + 10));
+  CHECK(all.seq == static_cast<std::int64_t>(tail::kept_messages_max + 10));
 }
 
 TEST_CASE("chat: whatever the store does and when, nobody sees a hole, a repeat or another order, and acks are true") {

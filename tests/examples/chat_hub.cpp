@@ -419,7 +419,7 @@ TEST_CASE("chat: who goes on too fast is closed with 4429 and told for how long;
   r.chat = hub("made", {.per_second = 20, .burst = 4});
   r.chat.connected(1);
   r.join(1, "alice");
-  for (int i = 0; i < 4 + hub::limited_in_a_row_max - 1; ++i) r.message(1, "m", std::to_string(i));
+  for (int i = 0; i < 4 + conduct::limited_in_a_row_max - 1; ++i) r.message(1, "m", std::to_string(i));
   CHECK(r.closed.empty());
   r.message(1, "m", "the last");
   CHECK(r.closed[1] == 4429);
