@@ -29,7 +29,8 @@ class admission {
   using accounts = std::map<ip, account>;
 
  public:
-  /// A connection that counts for as long as this lives; one that was made by nobody counts for nothing.
+  /// A connection that counts for as long as this lives, which the admission must outlive; one that was made by nobody
+  /// counts for nothing.
   class place {
    public:
     place() = default;
@@ -50,6 +51,8 @@ class admission {
     std::int64_t retry_s;
   };
 
+  admission(admission const&) = delete;
+  admission& operator=(admission const&) = delete;
   admission(address_limits limits, std::vector<network> proxies) : limits_(limits), proxies_(std::move(proxies)) {}
 
   /// Whose connection it is: that of `peer`, or if it is a trusted proxy, of the last address in X-Forwarded-For that
