@@ -25,7 +25,7 @@ struct choices {
 
 /// Says what is wrong with them, if anything is.
 std::optional<std::string> apply(choices const& c, chat::server_setup& to) {
-  if (auto const flaw = chat::name_flaw(c.where)) return flaw->sentence;
+  if (auto const flaw = chat::store_flaw(c.where)) return flaw->sentence;
   if (auto const flaw = chat::origins_flaw(c.origins)) return flaw;
   to.origins = c.origins;
   for (auto const& each : c.proxies) {

@@ -6,7 +6,7 @@
 
 namespace chat {
 
-std::optional<store_error> name_flaw(std::string const& where) {
+std::optional<store_error> store_flaw(std::string const& where) {
   if (where == "memory:" || (where.starts_with("sqlite:") && where != "sqlite:")) return std::nullopt;
   if (!where.starts_with("postgres://") && !where.starts_with("postgresql://"))
     return store_error{"there is no store '" + where.substr(0, where.find("//")) +
@@ -30,7 +30,7 @@ static void leave_out(page& found, std::int64_t before_ms) {
 }
 
 result<std::unique_ptr<store>> open_store(std::string const& where, purews::default_loop& loop, store_setup setup) {
-  if (auto const flaw = name_flaw(where)) return *flaw;
+  if (auto const flaw = store_flaw(where)) return *flaw;
   if (setup.keep.days > 0)
     setup.answered = [tell = std::move(setup.answered), keep = setup.keep](answer what) {
       using namespace std::chrono;

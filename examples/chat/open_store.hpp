@@ -30,7 +30,7 @@ template <class T>
 using result = std::variant<T, store_error>;
 
 /// What is wrong with the name of a store, if anything is.
-[[nodiscard]] std::optional<store_error> name_flaw(std::string const& where);
+[[nodiscard]] std::optional<store_error> store_flaw(std::string const& where);
 
 /// Opens a store on a loop, which must live longer:
 ///   sqlite:FILE      created if it is not there, and checked to be whole and ours; it serves one process

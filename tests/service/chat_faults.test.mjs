@@ -49,7 +49,7 @@ test(`a network that delays, slices and resets connections (seed ${seed})`, asyn
   const network = await RoughNetwork.start(t, {port: server.port, roll: dice(seed + 1)});
   const talk = await talkThrough({
     url: `ws://127.0.0.1:${network.port}/ws`, truth: `ws://127.0.0.1:${server.port}/ws`,
-    seed, times: kills, fault: async () => {},
+    seed, times: kills, fault: async (i, roll) => network.reset(roll),
   });
   assertKept(t, talk);
   assert.ok(network.resets > 0);

@@ -6,6 +6,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 
 export class RoughNetwork {
   resets = 0;
+  #cuts = new Set();  // one for each connection
 
   /// Gives one that leads to `port`; when the test `t` ends, it ends too. One piece in `reset` is the last.
   static async start(t, {port, roll, reset = 1000}) {
@@ -14,15 +15,20 @@ export class RoughNetwork {
     const server = net.createServer((client) => {
       const real = net.connect(port, '127.0.0.1');
       const both = [client, real];
-      const cut = () => both.forEach((socket) => socket.resetAndDestroy());
+      const cut = () => {
+        ++rough.resets;
+        both.forEach((socket) => socket.resetAndDestroy());
+      };
+      rough.#cuts.add(cut);
       both.forEach((from, i) => {
         open.add(from);
         from.on('error', () => {});
         from.on('close', () => {
           open.delete(from);
+          rough.#cuts.delete(cut);
           both[1 - i].destroy();
         });
-        rough.#carry(from, both[1 - i], roll, () => roll(reset) === 0 && (++rough.resets, cut(), true));
+        rough.#carry(from, both[1 - i], roll, () => roll(reset) === 0 && (cut(), true));
       });
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -32,6 +38,12 @@ export class RoughNetwork {
     });
     rough.port = server.address().port;
     return rough;
+  }
+
+  /// Resets one of the connections, if there is one.
+  reset(roll) {
+    const cuts = [...this.#cuts];
+    if (cuts.length > 0) cuts[roll(cuts.length)]();
   }
 
   async #carry(from, to, roll, ends) {
