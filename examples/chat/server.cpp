@@ -167,11 +167,13 @@ void server::admit(purews::upgrade& asked) {
 
 void server::received(purews::session& from, purews::message_view const& m) {
   auto const id = from.id();
-  auto& speaks = *connections_.at(id).speaks;
-  auto const in = m.op == opcode_of(speaks) ? speaks.read(m.text()) : format::incoming{wrong_kind(speaks)};
-  bool const known = gate_.knows(id);  // a format's own business has to wait as well
+  auto& to = connections_.at(id);
+  bool const known = gate_.knows(id);
+  auto const in = m.op == opcode_of(*to.speaks) ? to.speaks->read(m.text()) : format::incoming{wrong_kind(*to.speaks)};
+  // A format's own business has to wait as well: what a stranger opens is not open.
+  if (!known && !in.reply.empty()) to.speaks = make_format(from.subprotocol());
   if (in.asked || !known) ask(id, in.asked.value_or(ping{}));
-  if (known && !in.reply.empty()) send(connections_.at(id), in.reply);
+  if (known && !in.reply.empty()) send(to, in.reply);
 }
 
 void server::ask(client_id who, request what) {

@@ -10,7 +10,7 @@ import WebSocket from 'ws';
 import {launch, openPage} from './support/browser.mjs';
 import {bubble, enter, finish, say} from './support/chat.mjs';
 import {Client} from './support/client.mjs';
-import {formats} from './support/formats.mjs';
+import {formats, Mux} from './support/formats.mjs';
 import {folder, run, startChat, unlimited} from './support/program.mjs';
 import {RawSocket} from './support/raw.mjs';
 import {Talker} from './support/talker.mjs';
@@ -124,6 +124,19 @@ for (const format of Object.keys(formats)) {
     for (const client of [ada, late]) client.socket.terminate();
   });
 }
+
+test('chat.v1.mux: what a stranger opens is not open, and may be opened later', async (t) => {
+  const tokens = hs256(folder(t));
+  const ada = await Client.open(await start(t, tokens), {format: 'chat.v1.mux'});
+  ada.send(Mux.control(1, 7, 'general'));
+  assert.equal((await ada.next('error')).code, 'unauthenticated');
+  ada.send({type: 'auth', token: tokens.token('ada')});
+  await ada.next('auth');
+  ada.send(Mux.control(1, 7, 'general'));
+  await ada.next('control');
+  assert.deepEqual(ada.speaks.answers, [Mux.control(1, 7, 'general')]);
+  ada.socket.terminate();
+});
 
 test('a connection ends with its token; a new one of the same user, and no other, lets it go on', async (t) => {
   const tokens = hs256(folder(t));
