@@ -258,6 +258,19 @@ TEMPLATE_LIST_TEST_CASE("a server that cannot listen on each of its loops listen
   CHECK(server.listen("127.0.0.1", 0));
 }
 
+TEMPLATE_LIST_TEST_CASE("a server on any port takes another one if somebody was faster", "", faults::loops) {
+  basic_server<TestType> server({.threads = 2});
+  for (long at = 1; at < 3; ++at) {  // first it looks which port is free
+    faults::begin({faults::call::bind, at, EADDRINUSE});
+    faults::spared = false;
+    listening const got = server.listen("127.0.0.1", 0);
+    faults::spared = true;
+    CHECK(faults::struck);
+    REQUIRE(got);
+    CHECK(listen_tcp("127.0.0.1", got.address.port()).error.code == EADDRINUSE);
+  }
+}
+
 #ifndef PUREWS_TEST_HOSTED
 TEST_CASE("an echoed message costs one recv, one send, its share of a wait, and no memory") {
   using faults::call;

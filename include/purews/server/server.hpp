@@ -105,6 +105,7 @@ class basic_server {
   listen_options options_for(port_sharing sharing) const noexcept {
     return {.backlog = shared_.with.backlog, .sharing = sharing, .tcp = shared_.with.tcp};
   }
+  static constexpr int any_port_tries = 10;
   os_error listen_shared(std::string_view host, std::uint16_t port) noexcept;
   os_error listen_on(worker& w, std::string_view host, std::uint16_t port) noexcept;
   os_error listen_alone(listen_result first);
@@ -153,18 +154,19 @@ os_error basic_server<Loop>::loop_error() const noexcept {
 template <class Loop>
 listening basic_server<Loop>::listen(std::string_view host, std::uint16_t port) {
   if (os_error const e = loop_error()) return {e, {}};
-  // Exclusively first, even if the port is shared between our threads afterwards: otherwise a second server of the
-  // same user would be let in, and take half of the connections without a word.
-  listen_result first = listen_tcp(host, port, options_for(port_sharing::exclusive));
-  if (!first) return {first.error, {}};
-  listening result{{}, first.bound};
-  if (workers_.size() > 1 && shared_port_balances) {
+  for (int tries = 1;; ++tries) {
+    // Exclusively first, even if the port is shared between our threads afterwards: otherwise a second server of the
+    // same user would be let in, and take half of the connections without a word.
+    listen_result first = listen_tcp(host, port, options_for(port_sharing::exclusive));
+    if (!first) return {first.error, {}};
+    socket_address const bound = first.bound;
+    if (workers_.size() == 1 || !shared_port_balances)
+      return {listen_alone(static_cast<listen_result&&>(first)), bound};
     first.socket.reset();
-    result.error = listen_shared(host, result.address.port());
-  } else {
-    result.error = listen_alone(static_cast<listen_result&&>(first));
+    os_error const e = listen_shared(host, bound.port());
+    // Whoever asked for any port gets another one, if somebody took this one meanwhile.
+    if (port != 0 || e.code != EADDRINUSE || tries == any_port_tries) return {e, bound};
   }
-  return result;
 }
 
 template <class Loop>
