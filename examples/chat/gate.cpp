@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "gate.hpp"
 
+#include "words.hpp"
+
 namespace chat {
 namespace {
 
 constexpr std::uint16_t close_token = 4401;
 constexpr std::uint16_t close_deadline = 4408;
 constexpr std::uint16_t close_busy = 4429;
-
-/// About the same channel and message.
-fault about(request const& asked, char const* code, std::string sentence) {
-  return std::visit(
-      [&](auto const& r) {
-        fault wrong{code, std::move(sentence), {}, {}};
-        if constexpr (requires { r.channel; }) wrong.channel = r.channel;
-        if constexpr (requires { r.id; }) wrong.id = r.id;
-        return wrong;
-      },
-      asked);
-}
 
 }  // namespace
 

@@ -63,7 +63,6 @@ struct checker {
     name("channel", r.channel);
     fail("bad_text", "text", text_flaw(r.text));
     optional_name("id", r.id);
-    if (!wrong.code.empty()) wrong.id = r.id;
   }
   void check(history const& r) {
     name("channel", r.channel);
@@ -74,15 +73,6 @@ struct checker {
   void check(ping const&) {}
   void check(fault const& r) { wrong = r; }
 };
-
-std::string channel_of(request const& what) {
-  return std::visit(
-      [](auto const& r) {
-        if constexpr (requires { r.channel; }) return r.channel;
-        return std::string();
-      },
-      what);
-}
 
 }  // namespace
 
@@ -96,12 +86,22 @@ std::string_view name_flaw(std::string_view name) {
   return {};
 }
 
+fault about(request const& what, std::string code, std::string sentence) {
+  fault wrong{std::move(code), std::move(sentence), {}, {}};
+  std::visit(
+      [&wrong](auto const& r) {
+        if constexpr (requires { r.channel; }) wrong.channel = r.channel;
+        if constexpr (requires { r.id; }) wrong.id = r.id;
+      },
+      what);
+  return wrong;
+}
+
 request checked(request what) {
   checker all;
   std::visit([&](auto const& r) { all.check(r); }, what);
   if (all.wrong.code.empty()) return what;
-  all.wrong.channel = channel_of(what);
-  return std::move(all.wrong);
+  return about(what, std::move(all.wrong.code), std::move(all.wrong.message));
 }
 
 }  // namespace chat

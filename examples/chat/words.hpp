@@ -16,6 +16,9 @@ inline constexpr std::size_t page_limit_max = 100;
 /// What is wrong with a name; empty if it is fine.
 [[nodiscard]] std::string_view name_flaw(std::string_view name);
 
+/// About the same channel and message as a request.
+[[nodiscard]] fault about(request const& what, std::string code, std::string sentence);
+
 /// `what`, or a fault that tells the first thing that is wrong with it.
 [[nodiscard]] request checked(request what);
 

@@ -12,25 +12,7 @@ using nlohmann::json;
 
 namespace {
 
-json write(chat::join const& r) {
-  json text = {{"type", "join"}, {"channel", r.channel}};
-  if (!r.user.empty()) text["user"] = r.user;
-  if (!r.device.empty()) text["device"] = r.device;
-  if (!r.epoch.empty()) text["epoch"] = r.epoch, text["seq"] = r.seq;
-  return text;
-}
-json write(chat::authenticate const& r) { return {{"type", "auth"}, {"token", r.token}}; }
-json write(chat::leave const& r) { return {{"type", "leave"}, {"channel", r.channel}}; }
-json write(chat::message const& r) {
-  json text = {{"type", "message"}, {"channel", r.channel}, {"text", r.text}};
-  if (!r.id.empty()) text["id"] = r.id;
-  return text;
-}
-json write(chat::history const& r) {
-  return {{"type", "history"}, {"channel", r.channel}, {"before", r.before}, {"limit", r.limit}};
-}
-json write(chat::typing const& r) { return {{"type", "typing"}, {"channel", r.channel}}; }
-json write(chat::ping const&) { return {{"type", "ping"}}; }
+using fuzz::chat_model::write;
 
 // A request that was understood says the same when it is written again.
 template <class Request>
@@ -76,11 +58,6 @@ void fuzz::one_input(purews::bytes_view in) {
   auto const* const wrong = std::get_if<chat::fault>(&request);
   check((wrong != nullptr && wrong->code == "bad_json") == !is_json, "bad_json means that it is no JSON", text);
 
-  script parts(in);
-  std::string const channel(parts.take_until('\0'));
-  chat::stored_message stored;
-  stored.user = parts.take_until('\0');
-  stored.text = parts.take_until('\0');
-  stored.id = parts.take_until('\0');
+  auto const [channel, stored] = chat_model::delivery_of(in);
   written(channel, stored);
 }

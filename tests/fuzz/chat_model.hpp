@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <nlohmann/json.hpp>
+
 #include "chat/words.hpp"
 #include "fuzz.hpp"
 #include "utf8_model.hpp"
 
 /// What holds for each request that a format of the chat has understood.
 namespace fuzz::chat_model {
+
+using nlohmann::json;
 
 inline bool is_name(std::string const& name) {
   if (name.empty() || name.size() > chat::name_bytes_max || name.front() == ' ' || name.back() == ' ') return false;
@@ -44,6 +48,38 @@ inline void judge(chat::fault const& wrong) {
 }
 inline void judge(chat::request const& what) {
   std::visit([](auto const& r) { judge(r); }, what);
+}
+
+// The requests as a client says them, with docs/chat.md's names.
+inline json write(chat::join const& r) {
+  json text = {{"type", "join"}, {"channel", r.channel}};
+  if (!r.user.empty()) text["user"] = r.user;
+  if (!r.device.empty()) text["device"] = r.device;
+  if (!r.epoch.empty()) text["epoch"] = r.epoch, text["seq"] = r.seq;
+  return text;
+}
+inline json write(chat::authenticate const& r) { return {{"type", "auth"}, {"token", r.token}}; }
+inline json write(chat::leave const& r) { return {{"type", "leave"}, {"channel", r.channel}}; }
+inline json write(chat::message const& r) {
+  json text = {{"type", "message"}, {"channel", r.channel}, {"text", r.text}};
+  if (!r.id.empty()) text["id"] = r.id;
+  return text;
+}
+inline json write(chat::history const& r) {
+  return {{"type", "history"}, {"channel", r.channel}, {"before", r.before}, {"limit", r.limit}};
+}
+inline json write(chat::typing const& r) { return {{"type", "typing"}, {"channel", r.channel}}; }
+inline json write(chat::ping const&) { return {{"type", "ping"}}; }
+
+/// What a server may have to tell, cut from an input at each NUL.
+inline chat::delivery delivery_of(purews::bytes_view in) {
+  script parts(in);
+  chat::delivery cut;
+  cut.channel = parts.take_until('\0');
+  cut.what.user = parts.take_until('\0');
+  cut.what.text = parts.take_until('\0');
+  cut.what.id = parts.take_until('\0');
+  return cut;
 }
 
 }  // namespace fuzz::chat_model

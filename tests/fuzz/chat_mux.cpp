@@ -36,14 +36,7 @@ struct model {
   }
 };
 
-std::string channel_of(chat::request const& what) {
-  return std::visit(
-      [](auto const& r) {
-        if constexpr (requires { r.channel; }) return r.channel;
-        return std::string();
-      },
-      what);
-}
+std::string channel_of(chat::request const& what) { return chat::about(what, {}, {}).channel; }
 
 }  // namespace
 

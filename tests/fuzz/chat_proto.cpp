@@ -8,22 +8,9 @@
 
 namespace {
 
-using test::json;
+using fuzz::chat_model::write;
 
-json words(chat::join const& r) {
-  return {{"type", "join"},     {"channel", r.channel}, {"user", r.user},
-          {"device", r.device}, {"epoch", r.epoch},     {"seq", r.seq}};
-}
-json words(chat::authenticate const& r) { return {{"type", "auth"}, {"token", r.token}}; }
-json words(chat::leave const& r) { return {{"type", "leave"}, {"channel", r.channel}}; }
-json words(chat::message const& r) {
-  return {{"type", "message"}, {"channel", r.channel}, {"text", r.text}, {"id", r.id}};
-}
-json words(chat::history const& r) {
-  return {{"type", "history"}, {"channel", r.channel}, {"before", r.before}, {"limit", r.limit}};
-}
-json words(chat::typing const& r) { return {{"type", "typing"}, {"channel", r.channel}}; }
-json words(chat::ping const&) { return {{"type", "ping"}}; }
+using test::json;
 
 bool is_utf8(std::string_view text) { return fuzz::utf8_model(purews::as_bytes(text)).valid; }
 
@@ -31,9 +18,9 @@ bool is_utf8(std::string_view text) { return fuzz::utf8_model(purews::as_bytes(t
 template <class Request>
 void understood(Request const& request, chat::format& server) {
   test::proto_speaker client;
-  auto const again = server.read(client.write(words(request)).back()).asked;
+  auto const again = server.read(client.write(write(request)).back()).asked;
   auto const* const same = again ? std::get_if<Request>(&*again) : nullptr;
-  fuzz::check(same != nullptr && words(*same) == words(request), "a request survives being written");
+  fuzz::check(same != nullptr && write(*same) == write(request), "a request survives being written");
 }
 void understood(chat::fault const& wrong, chat::format& server) {
   fuzz::check(test::proto_speaker().read(server.write(wrong))["message"] == wrong.message, "so does a fault");
@@ -48,12 +35,7 @@ void fuzz::one_input(purews::bytes_view in) {
   chat_model::judge(*got.asked);
   std::visit([](auto const& what) { understood(what, *server); }, *got.asked);
 
-  script parts(in);
-  std::string const channel(parts.take_until('\0'));
-  chat::stored_message stored;
-  stored.user = parts.take_until('\0');
-  stored.text = parts.take_until('\0');
-  stored.id = parts.take_until('\0');
+  auto const [channel, stored] = chat_model::delivery_of(in);
   if (!is_utf8(channel) || !is_utf8(stored.user) || !is_utf8(stored.text) || !is_utf8(stored.id)) return;
   test::proto_speaker client;
   auto const sent = client.read(server->write(chat::delivery{channel, stored}));
